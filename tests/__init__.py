@@ -1,0 +1,1 @@
+"""The tests: one folder per kind, slowest last; CONTRIBUTING.md says which kind a test is."""

@@ -1,0 +1,1 @@
+"""DockerSpawner's own tests, run against ours: fetched when they are needed, never kept in this repository."""

@@ -1,0 +1,79 @@
+"""Real hubs for tests/hub and tests/browser: one shared by a whole run, tests apart by user name.
+
+Hubs of their own (`make_hub`) are for tests about restarting and about other settings.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.gitserver import GitServer
+from tests.hubprocess import HubProcess, bridge_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.plugins.leftovers import SessionLabel
+
+TEST_LINES = """
+    c.VersatileHub.base_images = ["versatilehub/singleuser", "versatilehub/test-server"]
+    c.VersatileHub.policy_overrides = {"images": ["versatilehub/test-server:latest", "versatilehub/singleuser:latest"]}
+    c.VersatileHub.singleuser_image = "versatilehub/singleuser:latest"
+"""
+
+#: The users.csv of every hub; NAME logs in with the password NAME-password-1. The last has what a URL must quote.
+ACCOUNTS = ("admin", "ada", "bob", "grace", "alan", "mary+tests@example.org")
+
+
+@pytest.fixture(scope="session")
+def bridge() -> str:
+    """The address of this machine that containers and builds can reach."""
+    return bridge_address()
+
+
+@pytest.fixture(scope="session")
+def forge(bridge: str) -> Iterator[GitServer]:
+    """A git host that the hub, its fetch containers and builds can reach."""
+    with GitServer("0.0.0.0", name=bridge) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def make_hub(
+    tmp_path_factory: pytest.TempPathFactory, session_label: SessionLabel, forge: GitServer
+) -> Iterator[Callable[..., HubProcess]]:
+    """Make hubs of their own, for tests that kill or reconfigure one; all are removed in the end."""
+    made: list[HubProcess] = []
+
+    def make(lines: str = "", **kwargs: object) -> HubProcess:
+        state: Path = tmp_path_factory.mktemp("state")
+        hub = HubProcess(
+            state=state,
+            lines=TEST_LINES + lines,
+            users={name: f"{name}-password-1" for name in ACCOUNTS},
+            extra_sources=(forge.base,),
+            session=session_label.value,
+            **kwargs,  # type: ignore[arg-type]  # fields of HubProcess
+        )
+        made.append(hub)
+        return hub
+
+    yield make
+    for hub in made:
+        hub.close()
+
+
+@pytest.fixture(scope="session")
+def hub(make_hub: Callable[..., HubProcess]) -> HubProcess:
+    """The shared hub."""
+    return make_hub().start()
+
+
+@pytest.fixture
+def user(hub: HubProcess) -> str:
+    """A person nobody else in this run is."""
+    return hub.user(f"u{secrets.token_hex(4)}")

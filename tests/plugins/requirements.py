@@ -1,0 +1,91 @@
+"""Records which tests show which requirement: `@pytest.mark.req("P1", "V13")`, printed by `make requirements`.
+
+The report is kept over runs: a run of some tests renews those and leaves the rest; tests that are gone are dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Record = dict[str, Any]
+REPORT_NAME = "requirements.json"
+# A retried phase can only make an outcome worse: a test whose teardown fails has not shown anything.
+WORSE = ("passed", "skipped", "failed")
+
+
+class RequirementsReport:
+    """Collects the outcomes of marked tests and writes them at the end of the session."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self._path = path
+        self._root = root
+        self._known: set[str] = set()
+        self._collected_files: set[str] = set()
+        self._wanted: dict[str, list[str]] = {}
+        self._outcomes: dict[str, str] = {}
+
+    @pytest.hookimpl(tryfirst=True)  # before -k and -m take tests away: those are not gone
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Note every test there is, and the requirements each names."""
+        for item in items:
+            self._known.add(item.nodeid)
+            self._collected_files.add(_file(item.nodeid))
+            identifiers = [text for mark in item.iter_markers("req") for text in mark.args]
+            for text in identifiers:
+                if not isinstance(text, str) or not re.fullmatch(r"[A-Z]+[0-9]+", text):
+                    raise pytest.UsageError(f"{item.nodeid}: {text!r} is no requirement ID like P1")
+            if identifiers:
+                self._wanted[item.nodeid] = sorted(set(identifiers))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the worst outcome of set-up, call and teardown."""
+        if report.nodeid not in self._wanted or (report.when != "call" and report.passed):
+            return
+        before = self._outcomes.get(report.nodeid, "passed")
+        outcome = "skipped" if hasattr(report, "wasxfail") else report.outcome
+        self._outcomes[report.nodeid] = max(before, outcome, key=WORSE.index)
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the report, keeping what this run did not touch."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        tests = {node: record for node, record in _read(self._path).items() if self._still_there(node)}
+        for node, outcome in self._outcomes.items():
+            tests[node] = {"requirements": self._wanted[node], "outcome": outcome, "at": now}
+        if not tests:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self._path.with_suffix(".new")
+        scratch.write_text(json.dumps({"tests": tests}, indent=1, sort_keys=True) + "\n", "utf-8")
+        scratch.replace(self._path)
+
+    def _still_there(self, node: str) -> bool:
+        if node in self._known:
+            return node in self._wanted
+        return _file(node) not in self._collected_files and (self._root / _file(node)).exists()
+
+
+def _file(node: str) -> str:
+    return node.partition("::")[0]
+
+
+def _read(path: Path) -> dict[str, Record]:
+    try:
+        tests: dict[str, Record] = json.loads(path.read_text("utf-8"))["tests"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return tests
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the report, unless this run only collects."""
+    if not config.getoption("collectonly"):
+        path = config.rootpath / ".artifacts" / REPORT_NAME
+        config.pluginmanager.register(RequirementsReport(path, config.rootpath), "versatilehub-requirements")

@@ -1,0 +1,202 @@
+"""Every exception of versatilehub, each with the words a person is shown.
+
+An error is a value first (`to_json`): the same object feeds the form, the REST API, the command line and the log.
+Nothing here knows HTTP beyond a status number, and no status reaches 500, because JupyterHub counts a 5xx of a
+failed start towards ``consecutive_failure_limit`` and would end itself over five bad repositories.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VersatileHubError(Exception):
+    """Something a person can act on: what happened, and what to do next.
+
+    *message* is one sentence that names the thing, the limit and the actual value; *hint* is the next step;
+    *field* is the spec or form field it belongs to, "" when it belongs to none. *code* is stable: scripts match it.
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str, *, hint: str = "", field: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.field = field
+        if code:
+            self.code = code  # type: ignore[misc]  # one instance may be more exact than its class
+
+    def to_json(self) -> dict[str, str]:
+        """Return the four keys every client of ours reads: code, message, hint, field."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "field": self.field}
+
+
+class InvalidInput(VersatileHubError):
+    """What was typed cannot be read; *field* says where."""
+
+    code = "invalid_input"
+
+
+class InvalidSource(InvalidInput):
+    """The text names no repository, ref or folder we may build; the hint shows a right one."""
+
+    code = "invalid_source"
+
+
+class InvalidSpec(InvalidInput):
+    """A launch spec (form, link, REST body) has an unknown key or a value of the wrong form."""
+
+    code = "invalid_spec"
+
+
+class InvalidName(InvalidInput):
+    """A server name, display name or user name breaks the naming rules."""
+
+    code = "invalid_name"
+
+
+class InvalidUsersFile(InvalidInput):
+    """A users.csv as a whole cannot be taken; the accounts read before stay in force."""
+
+    code = "invalid_users_file"
+
+
+class Refusal(VersatileHubError):
+    """Policy says no. *limit* and *actual* are the two figures the sentence compares, "" where there are none."""
+
+    code = "refused"
+    status = 403
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        field: str = "",
+        code: str = "",
+        limit: str = "",
+        actual: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, field=field, code=code)
+        self.limit = limit
+        self.actual = actual
+
+    def to_json(self) -> dict[str, str]:
+        """Return the usual four keys and the two figures."""
+        return {**super().to_json(), "limit": self.limit, "actual": self.actual}
+
+
+class SourceFailure(VersatileHubError):
+    """Asking the git host for a commit did not give one."""
+
+    code = "source_failed"
+    status = 424
+
+
+class RefNotFound(SourceFailure):
+    """The repository is readable and has no such branch, tag or commit; the hint lists near matches."""
+
+    code = "ref_not_found"
+    status = 404
+
+
+class RefAmbiguous(SourceFailure):
+    """A branch and a tag of that name are different commits."""
+
+    code = "ref_ambiguous"
+    status = 409
+
+
+class SourceNotReadable(SourceFailure):
+    """The repository is private or does not exist: the git host answers both alike."""
+
+    code = "source_not_readable"
+    status = 403
+
+
+class SourceUnreachable(SourceFailure):
+    """The git host refused the connection, has no address, or its certificate is not trusted."""
+
+    code = "source_unreachable"
+
+
+class SourceMoved(SourceUnreachable):
+    """The git host redirects to another address, which is not followed."""
+
+    code = "source_moved"
+
+
+class SourceTooSlow(SourceFailure):
+    """The git host did not answer within the time limit."""
+
+    code = "source_too_slow"
+
+
+class BuildFailed(VersatileHubError):
+    """A build ended without an image. *cause_file* is the repository file at fault where known, *lines* the last of the log."""
+
+    code = "build_failed"
+    status = 422
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        field: str = "",
+        code: str = "",
+        cause_file: str = "",
+        lines: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, field=field, code=code)
+        self.cause_file = cause_file
+        self.lines = lines
+
+
+class BuildCancelled(BuildFailed):
+    """A person cancelled the build."""
+
+    code = "build_cancelled"
+    status = 409
+
+
+class EngineFailure(VersatileHubError):
+    """Docker answered with an error we did not expect."""
+
+    code = "engine_failed"
+    status = 424
+
+
+class EngineUnavailable(EngineFailure):
+    """Docker does not answer: what runs is unknown, never "stopped"."""
+
+    code = "engine_unavailable"
+
+
+class EngineNotFound(EngineFailure):
+    """Docker knows no such container, image, volume or network: callers may treat it as absence."""
+
+    code = "engine_not_found"
+    status = 404
+
+
+class EngineConflict(EngineFailure):
+    """The name is taken, or the object is in use."""
+
+    code = "engine_conflict"
+    status = 409
+
+
+class ImageUnusable(BuildFailed):
+    """The image exists, but no server can run in it; the hint says what to add."""
+
+    code = "image_unusable"
+
+
+class ServerFailed(VersatileHubError):
+    """The container started and the server in it did not answer, or ended."""
+
+    code = "server_failed"
+    status = 424

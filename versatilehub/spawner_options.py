@@ -1,0 +1,152 @@
+"""What a person asked for: form, link and REST body become one checked launch spec here.
+
+JupyterHub stores options before anybody has looked at them. So they are read here again at every start, and a set that is
+refused is taken out of the database, where the next start would find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dockerspawner import DockerSpawner
+from traitlets import default
+
+from versatilehub import policy
+from versatilehub.errors import Refusal, VersatileHubError
+from versatilehub.policy import OWN_IMAGES, Policy, Usage
+from versatilehub.spec import LaunchSpec
+from versatilehub.spec_values import image_path
+from versatilehub.web.errors import to_web_error
+from versatilehub.web.form import FormState, pick_fields, render_options_form
+
+if TYPE_CHECKING:
+    from versatilehub.runtime import VersatileHub
+
+
+class OptionsMixin(DockerSpawner):
+    """Options form, its reading, and the one `parse` and `check` every way in ends in."""
+
+    runtime: VersatileHub
+    #: The last options that passed, restored when later ones are refused. Part of the state, so the hub's own record.
+    good_options: Mapping[str, Any] | None = None
+    #: What this start was asked for; None when nothing was.
+    spec: LaunchSpec | None = None
+
+    # -- the form --------------------------------------------------------------------------
+
+    @default("options_form")
+    def _options_form_default(self) -> Any:
+        return type(self).render_form
+
+    @staticmethod
+    async def render_form(spawner: OptionsMixin) -> str:
+        """Return the form's HTML, with what was typed and why it was refused when a POST just failed."""
+        refused = spawner.runtime.rejected_forms.pop(spawner.user.name, None)
+        return render_options_form(refused or spawner.form_state())
+
+    def form_state(self) -> FormState:
+        """Return the form as policy allows it, filled with the options this server last ran with."""
+        policy_now = self._policy()
+        last = {key: value for key, value in (self.good_options or {}).items() if isinstance(value, str)}
+        listed = self._get_allowed_images()
+        names = tuple(listed) if isinstance(listed, Mapping) and listed else policy_now.images
+        kind = "image" if last.get("image") else ""
+        usual = {"placement": "home", "kind": kind, "profile": policy_now.default_profile}
+        return FormState(
+            base_url=self.hub.base_url,
+            defaults={**usual, **last},
+            profiles=policy_now.profiles,
+            sources_allowed=policy_now.allow_sources,
+            images=tuple(name for name in names if not name.endswith("*")),
+            any_image=listed == "*" or any(name.endswith("*") for name in names),
+        )
+
+    @default("options_from_form")
+    def _options_from_form_default(self) -> Any:
+        return self.read_form
+
+    def read_form(self, form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Return the user options a form stands for.
+
+        Raises ValueError, for which JupyterHub shows the form again; what was typed waits in the runtime for that.
+        """
+        try:
+            spec = LaunchSpec.from_form(pick_fields(form), self.runtime.policy.sources, self._listed())
+            policy.check(spec, self._policy(spec.image), self._usage())
+        except VersatileHubError as error:
+            self.runtime.rejected_forms[self.user.name] = self.form_state().rejected(form, error)
+            raise ValueError(error.message) from error
+        return spec.to_json()
+
+    def options_from_query(self, query_data: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Refuse: a link never starts a server, whatever it carries."""
+        raise to_web_error(
+            Refusal(
+                "A link does not start a server.",
+                hint="Check what it asks for in the form below, then press Start.",
+                code="link_starts_nothing",
+            )
+        )
+
+    # -- parse and check -------------------------------------------------------------------
+
+    @default("apply_user_options")
+    def _apply_user_options_default(self) -> Any:
+        return type(self).accept_options
+
+    @staticmethod
+    def accept_options(spawner: OptionsMixin, user_options: object) -> None:
+        """Read and check the options of a start; refused ones are replaced in the database by the last good ones."""
+        try:
+            spawner.spec = spawner.read_options(user_options)
+        except VersatileHubError as error:
+            spawner.forget_options()
+            raise to_web_error(error) from error
+        spawner.good_options = user_options if isinstance(user_options, Mapping) else {}
+
+    def read_options(self, user_options: object) -> LaunchSpec | None:
+        """Return the checked spec, None when nothing was asked for: the server then runs the configured image.
+
+        Raises `InvalidInput` or `Refusal`, nothing else.
+        """
+        if not user_options:
+            return None
+        spec = LaunchSpec.from_json(user_options, self.runtime.policy.sources, self._listed())
+        policy.check(spec, self._policy(spec.image), self._usage())
+        return spec
+
+    def _listed(self) -> Mapping[str, str]:
+        """Return the names in stock DockerSpawner's `allowed_images`, and the images they stand for by their own names."""
+        allowed = self._get_allowed_images()
+        if not isinstance(allowed, Mapping):
+            return {}
+        return {**{image: image for image in allowed.values()}, **allowed}
+
+    def _policy(self, image: str = "") -> Policy:
+        """Return the policy; `allowed_images`, where the admin set them, are in the place of its images.
+
+        ``"*"`` allows *image*, unless it is one of this project's own: a wildcard never covers those.
+        """
+        allowed = self._get_allowed_images()
+        if not allowed:
+            return self.runtime.policy
+        if isinstance(allowed, Mapping):
+            return replace(self.runtime.policy, images=tuple(allowed.values()))
+        if not image or image_path(image).startswith(OWN_IMAGES):
+            return self.runtime.policy
+        return replace(self.runtime.policy, images=(*self.runtime.policy.images, image))
+
+    def _usage(self) -> Usage:
+        spawners = self.user.spawners
+        return Usage(
+            named_servers=tuple(sorted(name for name in spawners if name)),
+            running=sum(1 for name in spawners if spawners[name].active and name != self.name),
+        )
+
+    def forget_options(self) -> None:
+        """Put the last good options where JupyterHub just stored refused ones."""
+        self.user_options = dict(self.good_options or {})
+        self.orm_spawner.user_options = self.user_options or None
+        self.user.db.commit()

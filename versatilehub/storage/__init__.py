@@ -1,0 +1,1 @@
+"""Where files live: server volumes, and repository content brought into them."""

@@ -1,0 +1,1 @@
+"""What a browser sees: forms, pages, static files and the JSON API. Nothing here decides what may run."""
