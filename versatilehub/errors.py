@@ -200,3 +200,10 @@ class ServerFailed(VersatileHubError):
 
     code = "server_failed"
     status = 424
+
+
+class StorageFailure(VersatileHubError):
+    """A volume could not be made, made ready, grown or measured; the hint says how to repair it."""
+
+    code = "storage_failed"
+    status = 424
