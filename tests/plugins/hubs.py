@@ -6,16 +6,19 @@ Hubs of their own (`make_hub`) are for tests about restarting and about other se
 from __future__ import annotations
 
 import secrets
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.gitserver import GitServer
 from tests.hubprocess import HubProcess, bridge_address
+from tests.secondengine import SecondEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.plugins.leftovers import SessionLabel
 
@@ -77,3 +80,19 @@ def hub(make_hub: Callable[..., HubProcess]) -> HubProcess:
 def user(hub: HubProcess) -> str:
     """A person nobody else in this run is."""
     return hub.user(f"u{secrets.token_hex(4)}")
+
+
+@pytest.fixture(scope="session")
+def make_engine() -> Iterator[Callable[..., SecondEngine]]:
+    """Make engines of their own, for tests that kill or reconfigure one; all are gone in the end."""
+    made: list[SecondEngine] = []
+
+    def make(**settings: object) -> SecondEngine:
+        folder = Path(tempfile.mkdtemp(prefix="vh-engine-"))  # pytest's own paths are too long for a socket
+        made.append(SecondEngine(folder=folder, settings=settings))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.close()
+        shutil.rmtree(engine.folder, ignore_errors=True)
