@@ -67,7 +67,7 @@ KEYS = (
     "placement",
 )
 #: Fields of the HTML form.
-FORM_FIELDS = ("source", "ref", "subdir", "open", "image", "profile", "memory", "cpus", "placement")
+FORM_FIELDS = ("source", "ref", "subdir", "open", "image", "profile", "memory", "cpus", "placement", "mounts")
 #: What JupyterHub's own page sends along.
 HUB_FIELDS = ("_xsrf", "display_name")
 STARTS_FROM = ("source", "image", "workspace")
@@ -94,6 +94,18 @@ class Mount:
         _known_keys(obj, ("volume", "at", "mode"), "mounts")
         mode = cast("Mode", parse_choice(obj.get("mode", "rw"), "mounts", ("rw", "ro")))
         return cls(volume=check_volume(obj.get("volume")), at=check_at(obj.get("at")), mode=mode)
+
+    @classmethod
+    def from_text(cls, text: object) -> Self:
+        """Read ``volume:/path`` or ``volume:/path:ro``, the spelling of form, command line and links; raise `InvalidSpec`.
+
+        Nothing else of Docker's own spelling is taken: no host path, no propagation, no other option.
+        """
+        hint = "Write volume:/path, or volume:/path:ro to only read, for example data:/home/jovyan/data:ro."
+        if not isinstance(text, str) or text.count(":") not in {1, 2}:
+            refuse("mounts", f"This is no mount: {quoted(text)}.", hint)
+        volume, at, *mode = text.split(":")
+        return cls.from_json({"volume": volume, "at": at, "mode": mode[0] if mode else "rw"})
 
     def to_json(self) -> dict[str, object]:
         """Return the three keys."""
@@ -182,6 +194,9 @@ class LaunchSpec:
                 refuse(name, f"The form's field {name} is a text, no file.", "Type or paste it.")
             # spaces come along when a person pastes; any other white space is no slip
             texts = {cast("str", value).strip(" \t") for value in values} - {""}
+            if name == "mounts":
+                given[name] = [Mount.from_text(text).to_json() for text in sorted(texts)]
+                continue
             if len(texts) > 1:
                 refuse(name, f"The form has {len(texts)} different values for {name}.", "Give one.")
             given.update(dict.fromkeys([name], *texts) if texts else {})

@@ -19,6 +19,8 @@ UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 #: Docker counts memory in a signed 64-bit number.
 MEMORY_LIMIT = 2**63
 CPUS_LIMIT = 4096.0
+#: Smallest volume, in bytes: a file system needs room for itself.
+SIZE_MIN = 16 * UNITS["M"]
 #: Seconds; a year.
 IDLE_LIMIT = 366 * 24 * 3600
 
@@ -82,6 +84,32 @@ def parse_memory(value: object) -> int:
             hint,
         )
     return size
+
+
+def parse_size(value: object, *, low: int = SIZE_MIN, high: int | None = None) -> int:
+    """Return the bytes of a volume from a number of bytes or a text such as ``"500M"``; *low* to *high* bytes."""
+    hint = f"Give a number and one of the units K, M, G, T, at least {readable_size(low)}."
+    try:
+        size = parse_memory(value)
+    except InvalidSpec as error:
+        raise InvalidSpec(
+            f"This is no size of a volume: {quoted(value)}.", hint=hint, field="size"
+        ) from error
+    if size < low or (high is not None and size > high):
+        span = (
+            f"{readable_size(low)} to {readable_size(high)}"
+            if high is not None
+            else f"at least {readable_size(low)}"
+        )
+        message = f"A volume has {span}; this one would have {readable_size(size)}."
+        raise InvalidSpec(message, hint=f"Ask for {span}.", field="size")
+    return size
+
+
+def readable_size(size: int) -> str:
+    """Return bytes in the largest binary unit that is exact: ``2G``, ``1536M``."""
+    unit = next((unit for unit in reversed(UNITS) if size and size % UNITS[unit] == 0), "")
+    return f"{size // UNITS[unit]}{unit}" if unit else str(size)
 
 
 def parse_cpus(value: object) -> float:

@@ -26,6 +26,7 @@ PURE = (
     "policy",
     "policy_*",
     "mounts",
+    "volume_grants",
     "landing",
     "readable",
     "links",

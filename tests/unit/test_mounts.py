@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-from versatilehub.errors import Refusal
-from versatilehub.mounts import MountPlan, PlannedMount, plan_mounts
+from tests.bad_inputs import cases
+from versatilehub.errors import InvalidSpec, Refusal
+from versatilehub.mounts import MountPlan, PlannedMount, grant_mounts, module_environment, plan_mounts
+from versatilehub.spec import Mount
+from versatilehub.volume_grants import MountGrant
+
+if TYPE_CHECKING:
+    from tests.bad_inputs import Case
+    from versatilehub.volume_grants import Kind
 
 HOME = "/home/jovyan"
 MIB = 1024**2
@@ -99,3 +109,125 @@ def test_an_image_cannot_ask_for_any_number_of_mounts() -> None:
     """An image that declares a hundred volumes is refused with the limit and the figure."""
     with pytest.raises(Refusal, match="at most 32 mounts; this one has 101"):
         plan_mounts(home=HOME, home_volume="vh-a", image_volumes=[f"/v{n}" for n in range(100)])
+
+
+# -- what a person asks for ------------------------------------------------------------------------
+
+KINDS: tuple[Kind, ...] = ("shared", "data", "module", "scratch")
+GRANTS = (
+    MountGrant(name="data", kind="shared", mode="rw", source="vh-data-1"),
+    MountGrant(name="course-data", kind="data", mode="ro", source="/srv/course", bind=True),
+    MountGrant(name="geo", kind="module", mode="ro", source="/srv/geo", bind=True, at="/opt/modules/geo"),
+)
+
+
+def granted(*texts: str, **more: Any) -> dict[str, bool]:
+    """Return path → read-only of the mounts that *texts* ask for."""
+    wanted = [Mount.from_text(text) for text in texts]
+    return {one.at: one.read_only for one in grant_mounts(wanted, GRANTS, **{"kinds": KINDS, **more})}
+
+
+@pytest.mark.req("V5", "V6")
+@pytest.mark.parametrize("case", cases("mount_spec"))
+def test_mounts_of_the_corpus(case: Case) -> None:
+    """Every hostile and every good mount, through the parser and the planner that stand before a build."""
+    said: tuple[str, bool] | None = None
+    try:
+        granted(case.value)
+    except (InvalidSpec, Refusal) as error:
+        said = error.field, bool(error.hint)
+
+    assert (None if case.accepted else ("mounts", True)) == said
+
+
+@pytest.mark.req("V5")
+@pytest.mark.parametrize(
+    "at",
+    [
+        HOME, f"{HOME}/", f"{HOME}/.", "/home", "/srv", "/srv/repo", "/opt", "/var", "/var/run/x", "/root", "/root/x", "/tmp", "/tmp/x", "/.x",
+        f"{HOME}/.jupyter", f"{HOME}/.local/lib", f"{HOME}/.bashrc", f"{HOME}/.ssh/keys", f"{HOME}/./.config", "/opt/conda/lib", "/etc", "/usr",
+        f"{HOME}/repo", f"{HOME}//repo/",
+    ],
+)  # fmt: skip
+def test_a_person_hides_nothing_with_a_volume(at: str) -> None:
+    """Neither the home, nor what leads to it, nor settings in it, nor the repository's content."""
+    with pytest.raises(Refusal) as refused:
+        granted(f"data:{at}", content="repo")
+
+    assert ("mount_refused", "mounts") == (refused.value.code, refused.value.field)
+
+
+@pytest.mark.parametrize(
+    "at", ["/data", "/mnt/x", "/srv/data", "/opt/data", f"{HOME}/x/y", f"{HOME}/repo/in", "/home/other"]
+)
+def test_what_is_free_stays_free(at: str) -> None:
+    """Paths beside the home, and folders within it and within the repository."""
+    assert {at: False} == granted(f"data:{at}", content="repo")
+
+
+@pytest.mark.req("K28", "S16")
+@pytest.mark.parametrize(
+    ("mode", "grant", "policy", "read_only"),
+    [("rw", "rw", "rw", False), ("ro", "rw", "rw", True), ("rw", "ro", "rw", True), ("rw", "rw", "ro", True), ("ro", "ro", "ro", True)],
+)  # fmt: skip
+def test_the_least_of_wish_grant_and_policy(mode: str, grant: Any, policy: str, read_only: bool) -> None:
+    """Whoever of the three says read-only has the last word."""
+    one = MountGrant(name="data", kind="data", mode=grant, source="/srv/data", bind=True)
+    wanted = [Mount.from_text(f"data:/data:{mode}")]
+
+    (found,) = grant_mounts(wanted, [one], kinds={"data": policy})
+
+    assert read_only == found.read_only
+
+
+@pytest.mark.req("K30", "V6")
+def test_what_was_not_granted_is_as_what_does_not_exist() -> None:
+    """A volume of somebody else, of a kind the policy leaves out, and one that never was: the same words."""
+    said = set()
+    for name, kinds in (("foreign", KINDS), ("data", ("module",)), ("nothing", KINDS)):
+        with pytest.raises(Refusal) as refused:
+            granted(f"{name}:/data", kinds=kinds)
+        said.add((refused.value.code, refused.value.status, refused.value.message.replace(name, "…")))
+
+    assert {("volume_not_granted", 403, "You may not mount a volume called '…'.")} == said
+
+
+@pytest.mark.req("V5")
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (("data:/a", "course-data:/a/"), "Two volumes"),
+        (("data:/a", "data:/b"), "asked for twice"),
+        (("data:/a", "course-data:/a/b"), "would be inside"),
+        (("geo:/opt/other",), "appears at /opt/modules/geo"),
+    ],
+)
+def test_mounts_stay_apart(texts: tuple[str, ...], words: str) -> None:
+    """One path, one volume; none twice, none within another; a module where its programs expect it."""
+    with pytest.raises(Refusal, match=words):
+        granted(*texts)
+
+
+@pytest.mark.req("K29")
+def test_a_module_brings_its_kernels() -> None:
+    """JUPYTER_PATH and CONDA_ENVS_PATH lead into the module, after what was set before; without one nothing changes."""
+    grants = [replace(one, jupyter_path=("share/jupyter",)) for one in GRANTS]
+    found = grant_mounts([Mount.from_text("geo:/opt/modules/geo")], grants, kinds=KINDS)
+
+    assert {
+        "JUPYTER_PATH": "/site:/opt/modules/geo/share/jupyter",
+        "CONDA_ENVS_PATH": "/opt/modules/geo/envs",
+    } == module_environment(found, {"JUPYTER_PATH": "/site"})
+    assert {} == module_environment([], {"JUPYTER_PATH": "/site"})
+
+
+def test_a_granted_mount_is_planned() -> None:
+    """A host folder stays a bind, read-only as decided; a volume is what it was made as."""
+    data, course = grant_mounts(
+        [Mount.from_text("data:/data"), Mount.from_text("course-data:/in")], GRANTS, kinds=KINDS
+    )
+
+    assert (
+        PlannedMount(target="/data", kind="volume", source="vh-data-1"),
+        PlannedMount(target="/in", kind="bind", source="/srv/course", read_only=True),
+    ) == (data.planned("vh-data-1"), course.planned("/srv/course"))

@@ -13,6 +13,7 @@ from tests.bad_inputs import Case, cases
 from versatilehub.errors import InvalidInput, InvalidSource, InvalidSpec
 from versatilehub.sources import SourceRules
 from versatilehub.spec import KEYS, LaunchSpec, Mount, check_image, parse_cpus, parse_memory
+from versatilehub.spec_values import check_volume, parse_size
 
 REPO = "https://github.com/owner/repo"
 IMAGE = "quay.io/jupyter/base-notebook:2026-01-05"
@@ -314,7 +315,8 @@ def test_a_form_is_another_spelling() -> None:
 @pytest.mark.parametrize(
     ("form", "field"),
     [
-        pytest.param({"source": [REPO], "mounts": ["x"]}, "mounts", id="a key the form has not"),
+        pytest.param({"source": [REPO], "workspace": ["x"]}, "workspace", id="a key the form has not"),
+        pytest.param({"source": [REPO], "mounts": ["x"]}, "mounts", id="no mount"),
         pytest.param({"source": [REPO, f"{REPO}2"]}, "source", id="two values"),
         pytest.param({"source": [b"x"]}, "source", id="bytes"),
         pytest.param(
@@ -380,3 +382,60 @@ def test_names_an_administrator_gave_stand_for_their_images(key: str) -> None:
     assert "site/image" == LaunchSpec.from_form({"image": [key]}, images=images).image
     with pytest.raises(InvalidSpec, match="neither a tag"):
         LaunchSpec.from_json({"image": "other/image"}, images=images)
+
+
+@pytest.mark.req("V5")
+@pytest.mark.parametrize("case", cases("volume_name"))
+def test_volume_names_of_the_corpus(case: Case) -> None:
+    """A volume's name is one Docker and a path can carry, and never a template, a path or Docker's own name."""
+    try:
+        check_volume(case.value)
+        accepted = True
+    except InvalidSpec:
+        accepted = False
+
+    assert case.accepted == accepted
+
+
+@pytest.mark.req("P10")
+@pytest.mark.parametrize("case", cases("storage_size"))
+def test_storage_sizes_of_the_corpus(case: Case) -> None:
+    """A size is a number with a unit between the least and the cap: 16M to 2G here."""
+    said: tuple[str, bool] | None = None
+    try:
+        parse_size(case.value, high=2 * 1024**3)
+    except InvalidSpec as error:
+        said = error.field, bool(error.hint)
+
+    assert (None if case.accepted else ("size", True)) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":",
+        "::",
+        "a",
+        "data",
+        "data:/a:ro:x",
+        "data:/a:",
+        "data:/a:RO",
+        "data:a",
+        " data:/a",
+        "data :/a",
+        3,
+        None,
+    ],
+)
+def test_texts_that_are_no_mount(text: Any) -> None:
+    """The short spelling has two or three parts, and each is checked as in JSON."""
+    with pytest.raises(InvalidSpec):
+        Mount.from_text(text)
+
+
+def test_mounts_in_a_form() -> None:
+    """A form may name any number of mounts, one text each, in any order."""
+    spec = LaunchSpec.from_form({"image": [IMAGE], "mounts": ["b2:/b:ro", " a1:/a ", ""]})
+
+    assert (Mount(volume="a1", at="/a"), Mount(volume="b2", at="/b", mode="ro")) == spec.mounts
