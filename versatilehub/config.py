@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jupyterhub.app import JupyterHub
 from traitlets.config.loader import LazyConfigValue
 
+from versatilehub.commands import deployment
 from versatilehub.errors import EngineFailure
 from versatilehub.networks import NetworkPlan, prepare
 from versatilehub.runtime import VersatileHub
@@ -106,6 +107,7 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
     gateway = _networks(settings, hub_port=port + 81)
     for name, value in settings.items():
         setattr(c.VersatileHub, name, value)
+    deployment.write(folder, settings)
     _jupyterhub(c, folder, f"http://{bind}:{port}", f"http://{gateway}:{port + 81}")
     _proxy(c, folder, f"http://127.0.0.1:{port + 1}")
     _pages(c)
@@ -239,6 +241,8 @@ def _look_again_at_start(c: Any) -> None:
     tasks: set[asyncio.Task[None]] = set()
 
     def look() -> None:
+        if isinstance(folder := c.VersatileHub.get("state_dir"), str) and Path(folder).is_dir():
+            deployment.write(Path(folder), c.VersatileHub)  # with what later lines set
         for sentence in undone(c):
             log.warning("%s", sentence)
         task = loop.create_task(resume_builds())

@@ -189,6 +189,13 @@ class EngineConflict(EngineFailure):
     status = 409
 
 
+class StoreFailure(VersatileHubError):
+    """The database could not be read or written; nothing of the work was done."""
+
+    code = "store_failed"
+    status = 424
+
+
 class ImageUnusable(BuildFailed):
     """The image exists, but no server can run in it; the hint says what to add."""
 

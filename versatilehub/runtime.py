@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from traitlets import Bool, Dict, Float, Integer, List, Unicode, default
+from traitlets import Bool, Dict, Integer, List, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from versatilehub import naming, presets
-from versatilehub.builds.attempt import BuildSettings
 from versatilehub.builds.jobs import Builds
 from versatilehub.engine import Engine
 from versatilehub.hardening import Isolation
+from versatilehub.runtime_builds import BuildTraits
 from versatilehub.storage.placement import Placement
 from versatilehub.storage.volumes import Volumes
+from versatilehub.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -30,11 +31,10 @@ if TYPE_CHECKING:
     from versatilehub.policy import Policy
     from versatilehub.web.form import FormState
 
-GIB = 1024**3
 SETTINGS_KEY = "versatilehub"
 
 
-class VersatileHub(LoggingConfigurable):
+class VersatileHub(BuildTraits, LoggingConfigurable):
     """Settings of one deployment; `versatilehub.configure` sets them, or `c.VersatileHub.<name>` on a stock hub."""
 
     hub_id = Unicode(
@@ -51,6 +51,13 @@ class VersatileHub(LoggingConfigurable):
         help="""Folder for build logs and records. Default: ``.state`` below the hub's working folder.
 
         Example: ``c.VersatileHub.state_dir = "/srv/versatilehub"``
+        """,
+    )
+    db_url = Unicode(
+        config=True,
+        help="""SQLAlchemy URL of our database: builds, events, volumes, accounts. Default: ``versatilehub.sqlite`` in `state_dir`.
+
+        Its driver is not installed with us. Example: ``c.VersatileHub.db_url = "postgresql+psycopg://hub@db/versatilehub"``
         """,
     )
     preset = Unicode(
@@ -83,79 +90,12 @@ class VersatileHub(LoggingConfigurable):
         Example: ``c.VersatileHub.ca_bundle = "/etc/ssl/site.pem"``
         """,
     )
-    builder_image = Unicode(
-        "versatilehub/builder:latest",
-        config=True,
-        help="""Image that fetches, renders and builds. Default: the project's own. Example: ``"versatilehub/builder:2026-11-21"``""",
-    )
-    singleuser_image = Unicode(
-        "versatilehub/singleuser:latest",
-        config=True,
-        help="""Image a server runs when nothing else is asked for, and the base of the fast builds.
-
-        Default: the project's own. Example: ``c.VersatileHub.singleuser_image = "versatilehub/singleuser:2026-11-21"``
-        """,
-    )
-    base_images = List(
-        Unicode(),
-        default_value=["versatilehub/singleuser"],
-        config=True,
-        help="""Local images a repository's Dockerfile may build from: names with a tag, or without one for every tag.
-
-        Images of public registries are allowed as well, other local ones never: they may be another person's build.
-        Default: ``["versatilehub/singleuser"]``. Example: ``["versatilehub/singleuser", "physics/base:2026"]``
-        """,
-    )
     network = Unicode(
         config=True,
         help="""Docker network of the users' servers; made when missing, without traffic between containers.
 
         Default: one of this hub's own, named by `hub_id`. Example: ``c.VersatileHub.network = "jupyter"``
         """,
-    )
-    build_network = Unicode(
-        config=True,
-        help="""Docker network of fetch containers; made when missing. Default: one of this hub's own.
-
-        Example: ``c.VersatileHub.build_network = "builds"``
-        """,
-    )
-    build_memory = Integer(
-        4 * GIB,
-        min=64 * 1024**2,
-        config=True,
-        help="Bytes one build may use. Default: 4 GiB. Example: ``8 * 1024**3``",
-    )
-    build_cpus = Float(2.0, min=0.1, config=True, help="CPUs one build may use. Default: 2. Example: ``1.5``")
-    build_pids = Integer(
-        1024, min=32, config=True, help="Processes of one build. Default: 1024. Example: ``512``"
-    )
-    build_timeout = Integer(
-        1800,
-        min=1,
-        config=True,
-        help="Seconds until a build is ended. Default: 1800 (30 min). Example: ``3600``",
-    )
-    build_log_limit = Integer(
-        16 * 1024**2,
-        min=1024,
-        config=True,
-        help="Bytes of log until a build is ended. Default: 16 MiB. Example: ``10**6``",
-    )
-    build_disk = Integer(
-        20 * GIB,
-        min=1024**2,
-        config=True,
-        help="""Bytes by which a build may lower the free space of Docker's disk. Default: 20 GiB. Example: ``10 * 1024**3``""",
-    )
-    build_disk_free = Integer(
-        GIB,
-        min=0,
-        config=True,
-        help="Bytes that must stay free on Docker's disk, else a build is ended. Default: 1 GiB. Example: ``5 * 1024**3``",
-    )
-    concurrent_builds = Integer(
-        2, min=1, config=True, help="Builds at the same time; others wait in line. Default: 2. Example: ``4``"
     )
     extra_labels = Dict(
         config=True,
@@ -197,10 +137,6 @@ class VersatileHub(LoggingConfigurable):
     def _network_default(self) -> str:
         return naming.network_name(self.hub_id)
 
-    @default("build_network")
-    def _build_network_default(self) -> str:
-        return naming.network_name(self.hub_id) + "-build"
-
     @classmethod
     def of(cls, settings: MutableMapping[str, Any], **kwargs: Any) -> VersatileHub:
         """Return the one of this hub, made with *kwargs* (``config=``, ``log=``) when there is none yet."""
@@ -225,6 +161,14 @@ class VersatileHub(LoggingConfigurable):
     def engine(self) -> Engine:
         """The door to Docker for everything that is not DockerSpawner's own call."""
         return Engine(hub=self.hub_id, labels=dict(self.extra_labels))
+
+    @cached_property
+    def store(self) -> Store:
+        """Our database."""
+        folder = Path(self.state_dir).absolute()
+        if not self.db_url:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Store(self.db_url or f"sqlite:///{folder / 'versatilehub.sqlite'}")
 
     @cached_property
     def builds(self) -> Builds:
@@ -261,21 +205,14 @@ class VersatileHub(LoggingConfigurable):
         """What a person typed in a form that was refused, by user name, until the form is shown again."""
         return {}
 
-    def build_settings(self) -> BuildSettings:
-        """Return the build limits as one value."""
-        return BuildSettings(
-            state_dir=Path(self.state_dir).absolute(),
-            builder_image=self.builder_image,
-            base_image=self.singleuser_image,
-            images=tuple(self.base_images),
-            network=self.build_network,
-            extra_sources=tuple(self.extra_sources),
-            memory=self.build_memory,
-            cpus=self.build_cpus,
-            pids=self.build_pids,
-            timeout=self.build_timeout,
-            log_limit=self.build_log_limit,
-            disk=self.build_disk,
-            disk_free=self.build_disk_free,
-            concurrent=self.concurrent_builds,
-        )
+    async def close(self) -> None:
+        """Let go of the engine and the database; for commands, a hub ends with its process."""
+        parts = self.__dict__  # cached properties: only what was used exists
+        if "builds" in parts:
+            await self.builds.close()
+        if "http" in parts:
+            await self.http.close()
+        if "engine" in parts:
+            await self.engine.close()
+        if "store" in parts:
+            self.store.close()

@@ -16,10 +16,11 @@ from tornado.web import Application, HTTPError, RequestHandler
 from traitlets import default
 
 from versatilehub.errors import BuildFailed, InvalidSource, RefNotFound, Refusal
+from versatilehub.web.api import ApiHandler
 from versatilehub.web.assets import TEMPLATES
 from versatilehub.web.errors import to_web_error
 from versatilehub.web.form import FormState, pick_fields, render_options_form
-from versatilehub.web.handlers import ApiHandler, extra_handlers, template_vars
+from versatilehub.web.handlers import extra_handlers, template_vars
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -1,26 +1,21 @@
-"""Request handlers inside the hub, and the one list that registers them.
+"""The one list that registers our pages and API with the hub, and the handler of our static files.
 
 ``extra_handlers`` is deprecated upstream and kept by its maintainer's word; `extra_handlers` below is the one place
-to change when that ends. Every error of the JSON API has the four keys code, message, hint, field.
+to change when that ends.
 """
 
 from __future__ import annotations
 
-import json
-from http.client import responses
-from typing import Any
+from typing import Any, Final
 
-from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.handlers.static import CacheControlStaticFilesHandler
-from tornado.web import HTTPError
 
-from versatilehub.errors import VersatileHubError
+from versatilehub.web import new_server
 from versatilehub.web.assets import STATIC, static_path, static_version
-from versatilehub.web.errors import CODE_HEADER
-from versatilehub.web.new_server import NewServerHandler
 
 _YEAR = 365 * 24 * 3600
-_SERVER_ERROR = 500
+#: Modules of pages and of the API; each has its rows in ``HANDLERS``, patterns below the hub's base URL.
+_PAGES: Final = (new_server,)
 
 
 class StaticHandler(CacheControlStaticFilesHandler):
@@ -45,61 +40,14 @@ class StaticHandler(CacheControlStaticFilesHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
 
 
-class ApiHandler(APIHandler):
-    """Base of our JSON API: raise a `VersatileHubError` anywhere and the client reads it as it is.
-
-    Authentication, scopes and the XSRF check are the hub's own.
-    """
-
-    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Log what a person did wrong in one line, and a fault of ours with its traceback."""
-        if isinstance(value, VersatileHubError):
-            self.log.info("%s %s: %s (%s)", self.request.method, self.request.path, value.message, value.code)
-        else:
-            super().log_exception(typ, value, tb)
-
-    def send_error(self, status_code: int = _SERVER_ERROR, **kwargs: Any) -> None:
-        """Answer with the status of the error when it is ours."""
-        error = _raised(kwargs)
-        super().send_error(error.status if isinstance(error, VersatileHubError) else status_code, **kwargs)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Write the four keys."""
-        body = _error_body(status_code, _raised(kwargs))
-        self.set_header("Content-Type", "application/json")
-        self.set_header(CODE_HEADER, body["code"])
-        self.finish(json.dumps(body))
-
-
 def extra_handlers() -> list[tuple[Any, ...]]:
     """Return what ``c.JupyterHub.extra_handlers`` gets; the hub puts its base URL before each pattern."""
     return [
         (r"/versatilehub/static/(.+)", StaticHandler, {"path": str(STATIC)}),
-        (r"/versatilehub/new", NewServerHandler),
+        *(row for page in _PAGES for row in page.HANDLERS),
     ]
 
 
 def template_vars() -> dict[str, object]:
     """Return what ``c.JupyterHub.template_vars`` gets for our pages."""
     return {"versatilehub_static": static_path()}
-
-
-def _raised(kwargs: dict[str, Any]) -> BaseException | None:
-    exc_info = kwargs.get("exc_info")
-    return exc_info[1] if exc_info else None
-
-
-def _error_body(status: int, error: BaseException | None) -> dict[str, str]:
-    if isinstance(error, VersatileHubError):
-        return error.to_json()
-    phrase = responses.get(status, "Error")
-    if status >= _SERVER_ERROR:
-        return {
-            "code": "internal_error",
-            "message": "The hub could not answer because of a fault of its own; it is in the hub's log.",
-            "hint": "Try again; if it stays, tell the person who runs this hub.",
-            "field": "",
-        }
-    message = error.log_message if isinstance(error, HTTPError) and error.log_message else phrase
-    code = phrase.lower().replace(" ", "_").replace("-", "_")
-    return {"code": code, "message": message, "hint": "", "field": ""}

@@ -89,3 +89,6 @@ class NewServerHandler(BaseHandler):
             for_user=self.current_user,
         )
         self.finish(html)
+
+
+HANDLERS = [(r"/versatilehub/new", NewServerHandler)]

@@ -1,0 +1,1 @@
+"""Alembic's folder: a branch of migrations for each noun of the store."""
