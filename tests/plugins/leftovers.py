@@ -1,6 +1,7 @@
 """Everything a test makes in Docker carries one label of its session; what remains at the end fails the run.
 
-What is found is removed after it is reported, so that the next run starts clean.
+What is found is removed after it is reported, so that the next run starts clean. Each pytest-xdist worker is a session of its own and
+hands what it found to the controller.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ LABEL = "versatilehub.test"
 _LEFTOVERS = pytest.StashKey[list[str]]()
 _SESSION = pytest.StashKey["SessionLabel"]()
 _ARMED = pytest.StashKey[bool]()
+_OUTPUT = "versatilehub_leftovers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +63,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         found.extend(remove_labelled(client, label.text))
     finally:
         client.close()
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_OUTPUT] = found
     if found and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take over what a worker found; the run has failed then."""
+    del error
+    found = getattr(node, "workeroutput", {}).get(_OUTPUT, [])
+    node.config.stash[_LEFTOVERS].extend(found)
+    node.config.stash[_ARMED] = True
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

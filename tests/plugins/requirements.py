@@ -1,6 +1,7 @@
 """Records which tests show which requirement: `@pytest.mark.req("P1", "V13")`, printed by `make requirements`.
 
-The report is kept over runs: a run of some tests renews those and leaves the rest; tests that are gone are dropped.
+The report is kept over runs: a run of some tests renews those and leaves the rest; tests that are gone are dropped. With
+pytest-xdist the workers collect and the controller writes: IDs travel with each test's report, names with the collection.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 REPORT_NAME = "requirements.json"
+PROPERTY = "req"
 # A retried phase can only make an outcome worse: a test whose teardown fails has not shown anything.
 WORSE = ("passed", "skipped", "failed")
 
@@ -24,10 +26,12 @@ WORSE = ("passed", "skipped", "failed")
 class RequirementsReport:
     """Collects the outcomes of marked tests and writes them at the end of the session."""
 
-    def __init__(self, path: Path, root: Path) -> None:
+    def __init__(self, path: Path, root: Path, *, worker: bool = False) -> None:
+        self._worker = worker
         self._path = path
         self._root = root
         self._known: set[str] = set()
+        self._without: set[str] = set()
         self._collected_files: set[str] = set()
         self._wanted: dict[str, list[str]] = {}
         self._outcomes: dict[str, str] = {}
@@ -43,12 +47,22 @@ class RequirementsReport:
                 if not isinstance(text, str) or not re.fullmatch(r"[A-Z]+[0-9]+", text):
                     raise pytest.UsageError(f"{item.nodeid}: {text!r} is no requirement ID like P1")
             if identifiers:
-                self._wanted[item.nodeid] = sorted(set(identifiers))
+                item.user_properties.append((PROPERTY, sorted(set(identifiers))))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Note the tests a worker has collected."""
+        self._known.update(ids)
+        self._collected_files.update(_file(node) for node in ids)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the worst outcome of set-up, call and teardown."""
-        if report.nodeid not in self._wanted or (report.when != "call" and report.passed):
+        identifiers = dict(report.user_properties).get(PROPERTY)
+        if not identifiers:
+            self._without.add(report.nodeid)
+        if not identifiers or (report.when != "call" and report.passed):
             return
+        self._wanted[report.nodeid] = identifiers
         before = self._outcomes.get(report.nodeid, "passed")
         outcome = "skipped" if hasattr(report, "wasxfail") else report.outcome
         self._outcomes[report.nodeid] = max(before, outcome, key=WORSE.index)
@@ -59,7 +73,7 @@ class RequirementsReport:
         tests = {node: record for node, record in _read(self._path).items() if self._still_there(node)}
         for node, outcome in self._outcomes.items():
             tests[node] = {"requirements": self._wanted[node], "outcome": outcome, "at": now}
-        if not tests:
+        if not tests or self._worker:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._path.with_suffix(".new")
@@ -68,7 +82,7 @@ class RequirementsReport:
 
     def _still_there(self, node: str) -> bool:
         if node in self._known:
-            return node in self._wanted
+            return node not in self._without
         return _file(node) not in self._collected_files and (self._root / _file(node)).exists()
 
 
@@ -85,7 +99,10 @@ def _read(path: Path) -> dict[str, Record]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the report, unless this run only collects."""
+    """Start the report, unless this run only collects; a worker collects and names the IDs, but writes nothing."""
     if not config.getoption("collectonly"):
         path = config.rootpath / ".artifacts" / REPORT_NAME
-        config.pluginmanager.register(RequirementsReport(path, config.rootpath), "versatilehub-requirements")
+        config.pluginmanager.register(
+            RequirementsReport(path, config.rootpath, worker=hasattr(config, "workerinput")),
+            "versatilehub-requirements",
+        )
