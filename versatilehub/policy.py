@@ -6,113 +6,108 @@ is allowed instead; it is the same for form, link, REST and command line, for al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING, NoReturn
 
-from versatilehub.errors import InvalidSource, Refusal
-from versatilehub.naming import DISPLAY_NAME_MAX, SERVER_NAME_MAX, check_display_name, check_server_name
-from versatilehub.source_types import PUBLIC, SourceRules
+from versatilehub.errors import InvalidName, InvalidSource, Refusal
+from versatilehub.naming import check_display_name, check_server_name
+from versatilehub.policy_groups import Entitlement, PolicySet
+from versatilehub.policy_keys import KEYS, format_memory, format_seconds
+from versatilehub.policy_types import CREDENTIALS, MOUNT_KINDS, OFFERS, Grant, Policy, Profile, Usage
 from versatilehub.sources import parse_source
-from versatilehub.spec_values import UNITS, image_path
+from versatilehub.spec_values import image_path
 from versatilehub.text import nearest, quoted
 
 if TYPE_CHECKING:
     from versatilehub.spec import LaunchSpec
 
-#: Parts of a spec a site switches on by name in `Policy.offers`; what a deployment cannot do yet is never asked for in vain.
-OFFERS = ("workspace", "mounts", "collaborators", "credentials", "idle_timeout")
+__all__ = [
+    "CREDENTIALS",
+    "KEYS",
+    "MOUNT_KINDS",
+    "OFFERS",
+    "OWN_IMAGES",
+    "Entitlement",
+    "Grant",
+    "Policy",
+    "PolicySet",
+    "Profile",
+    "Usage",
+    "allows_image",
+    "check",
+    "check_names",
+    "check_new_server",
+    "check_running",
+    "check_spec",
+    "format_memory",
+    "format_seconds",
+    "grant",
+]
+
 #: The project's own images: a wildcard never covers them, because the hub's and the builder's are among them.
 OWN_IMAGES = "versatilehub/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """A size to choose by name. *memory* in bytes, *cpus* in CPUs."""
-
-    name: str
-    label: str
-    memory: int
-    cpus: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What the owner of a server may run. The defaults are the safe ones; presets say more.
-
-    *images* are exact names, or ``registry/prefix/*`` for every image below a prefix. *named_servers* counts servers
-    beside the default one, stopped ones included; None is no limit.
-    """
-
-    sources: SourceRules = PUBLIC
-    allow_sources: bool = False
-    images: tuple[str, ...] = ()
-    memory_min: int = 128 * UNITS["M"]
-    memory_max: int = 2 * UNITS["G"]
-    memory_default: int = 1 * UNITS["G"]
-    cpus_min: float = 0.05
-    cpus_max: float = 1.0
-    cpus_default: float = 1.0
-    profiles: tuple[Profile, ...] = ()
-    name_max: int = SERVER_NAME_MAX
-    display_name_max: int = DISPLAY_NAME_MAX
-    named_servers: int | None = 0
-    offers: tuple[str, ...] = ()
-
-    @property
-    def default_profile(self) -> str:
-        """Name of the profile a form shows as chosen: the one of the default size, else the first, "" without any."""
-        usual = (self.memory_default, self.cpus_default)
-        names = [one.name for one in self.profiles if (one.memory, one.cpus) == usual]
-        return next(iter([*names, *(one.name for one in self.profiles)]), "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What the owner has now: names of the named servers, stopped ones too, and how many other servers run."""
-
-    named_servers: tuple[str, ...] = ()
-    running: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """The limits a container gets: bytes, CPUs."""
-
-    memory: int
-    cpus: float
-
-
 def check(spec: LaunchSpec, policy: Policy, usage: Usage) -> None:
     """Return if *spec* may start, raise `Refusal` if not. More servers in *usage* never turn a refusal into consent."""
+    check_spec(spec, policy)
+    check_running(policy, usage)
+    _check_count(policy, usage, len(usage.named_servers))
+
+
+def check_spec(spec: LaunchSpec, policy: Policy) -> None:
+    """Return if *spec* asks for nothing beyond *policy*, whatever else its owner has; raise `Refusal`."""
     _check_offers(spec, policy)
     if spec.source is not None:
         _check_source(spec, policy)
     if spec.image:
         _check_image(spec.image, policy)
     _check_size(spec, policy)
-    _check_count(policy, usage, len(usage.named_servers))
+
+
+def check_running(policy: Policy, usage: Usage) -> None:
+    """Return if one more server may run beside those of *usage*; raise `Refusal`."""
+    limit = policy.running_max
+    if limit is None or usage.running < limit:
+        return
+    names = ", ".join(name or "the default server" for name in usage.running_names)
+    message = f"You have {usage.running} of {limit} running servers{': ' if names else ''}{names}."
+    _refuse(
+        "too_many_running", "server_name", message, "Stop one first.", limit=limit, actual=usage.running + 1
+    )
+
+
+def check_names(name: str, display_name: str, policy: Policy) -> None:
+    """Return if a server may have this *name* and, unless it is "", *display_name*; raise `InvalidName`."""
+    check_server_name(name, policy.name_max)
+    if policy.name_pattern and not re.fullmatch(policy.name_pattern, name):
+        raise InvalidName(
+            f"The server name {quoted(name)} does not match this hub's pattern, {policy.name_pattern}.",
+            hint="Choose a name of that form.",
+            field="server_name",
+            code="name_pattern",
+        )
+    if display_name and display_name != name:
+        check_display_name(display_name, policy.display_name_max)
 
 
 def check_new_server(name: str, display_name: str, policy: Policy, usage: Usage) -> None:
-    """Return if a server *name* may be made or renamed to; raise `InvalidName` or `Refusal`.
+    """Return if a server *name* may be made; raise `InvalidName` or `Refusal`.
 
     *display_name* "" is none. A server that exists already is within the count, however many there are.
     """
-    check_server_name(name, policy.name_max)
-    if display_name:
-        check_display_name(display_name, policy.display_name_max)
+    check_names(name, display_name, policy)
     if name not in usage.named_servers:
         _check_count(policy, usage, len(usage.named_servers) + 1)
 
 
 def grant(spec: LaunchSpec | None, policy: Policy) -> Grant:
     """Return the limits of a spec that passed `check`; None is a start that asked for nothing."""
-    if spec is None:
-        return Grant(memory=policy.memory_default, cpus=policy.cpus_default)
-    profile = _profile(spec.profile, policy)
+    profile = _profile(spec.profile, policy) if spec is not None else None
     return Grant(
-        memory=spec.memory or (profile.memory if profile else policy.memory_default),
-        cpus=spec.cpus or (profile.cpus if profile else policy.cpus_default),
+        memory=(spec and spec.memory) or (profile.memory if profile else policy.memory_default),
+        cpus=(spec and spec.cpus) or (profile.cpus if profile else policy.cpus_default),
+        pids=policy.pids_max,
     )
 
 
@@ -124,12 +119,6 @@ def allows_image(image: str, policy: Policy) -> bool:
         return False
     # the entry keeps its last "/": quay.io/a/* covers neither quay.io/ab nor quay.io.example/a
     return any(image.startswith(entry[:-1]) for entry in policy.images if entry.endswith("/*"))
-
-
-def format_memory(size: int) -> str:
-    """Return bytes in the largest binary unit that is exact: ``2G``, ``1536M``."""
-    unit = next((unit for unit in reversed(UNITS) if size and size % UNITS[unit] == 0), "")
-    return f"{size // UNITS[unit]}{unit}" if unit else str(size)
 
 
 def _refuse(
@@ -151,6 +140,29 @@ def _check_offers(spec: LaunchSpec, policy: Policy) -> None:
             _refuse(
                 "not_offered", field, f"This hub does not offer {field}.", f"Leave {field} out.", limit="none"
             )
+    if spec.credentials not in {"none", *policy.credentials}:
+        allowed = ", ".join(policy.credentials)
+        message = f"Credentials come as {allowed} here; this launch asks for {spec.credentials}."
+        _refuse(
+            "credentials_not_allowed",
+            "credentials",
+            message,
+            f"Choose one of {allowed}.",
+            limit=allowed,
+            actual=spec.credentials,
+        )
+    most = policy.idle_timeout_max
+    if spec.idle_timeout is not None and most is not None and spec.idle_timeout > most:
+        limit, actual = format_seconds(most), format_seconds(spec.idle_timeout)
+        message = f"A server nobody uses may stay for {limit} at most; this one asks for {actual}."
+        _refuse(
+            "idle_timeout_out_of_range",
+            "idle_timeout",
+            message,
+            f"Ask for {most} seconds or less.",
+            limit=limit,
+            actual=actual,
+        )
 
 
 def _check_source(spec: LaunchSpec, policy: Policy) -> None:
@@ -218,13 +230,12 @@ def _check_count(policy: Policy, usage: Usage, count: int) -> None:
     limit = policy.named_servers
     if limit is None or count <= limit:
         return
-    names = ", ".join(usage.named_servers) or "none"
-    message = f"You may have {limit} named servers beside the default one; this would be {count}: {names}."
-    hint = (
-        "Delete one you no longer need; stopping it is not enough."
-        if usage.named_servers
-        else "Use the default server."
-    )
+    if not limit:
+        message, hint = "You may have no named servers.", "Use the default server."
+    else:
+        names = ", ".join(usage.named_servers) or "none"
+        message = f"You have {len(usage.named_servers)} of {limit} named servers: {names}."
+        hint = "Delete one you no longer need; stopping it is not enough."
     _refuse("too_many_servers", "server_name", message, hint, limit=limit, actual=count)
 
 

@@ -1,41 +1,59 @@
-"""A policy as an administrator writes it: TOML text or override values in, a `Policy` that holds together out.
+"""Policies as administrators write them: presets, a site's file, values in the hub's configuration; `PolicySet` out.
 
-Whatever is wrong is said at start, with the key and the reason: `InvalidInput` of code ``invalid_policy``.
+Whatever is wrong is said at start, with file, line, key and reason: `InvalidInput` of code ``invalid_policy``.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from importlib import resources
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from versatilehub.errors import InvalidInput, InvalidSource, InvalidSpec
-from versatilehub.naming import DISPLAY_NAME_MAX, SERVER_NAME_MAX
-from versatilehub.policy import OFFERS, Policy, Profile, format_memory
+from versatilehub.errors import InvalidInput, InvalidSource
+from versatilehub.policy_groups import Layer, PolicySet, read_layer
+from versatilehub.policy_keys import KEYS
 from versatilehub.source_address import split_url
-from versatilehub.sources import SourceRules
-from versatilehub.spec_values import check_image, parse_cpus, parse_key, parse_memory
 from versatilehub.text import nearest, quoted
 
-PRESETS = ("versatile", "ska", "conjuring", "kooplex", "binder")
-#: Spelling of "no limit" for a count, because TOML has no null.
-UNLIMITED = "unlimited"
+if TYPE_CHECKING:
+    from pathlib import Path
 
-_HOST = re.compile(r"\.?[a-z0-9]+(?:[.-][a-z0-9]+)*")
-_PREFIX = re.compile(
-    r"[a-zA-Z0-9]+(?:[.-][a-zA-Z0-9]+)*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*/\*"
-)
+    from versatilehub.policy_types import Policy
+
+__all__ = ["GROUPS", "KEYS", "PRESETS", "load", "load_all", "parse_policy", "preset_text"]
+
+PRESETS = ("versatile", "ska", "conjuring", "kooplex", "binder")
+#: The table of a policy file that holds one table for each group.
+GROUPS = "groups"
+#: How people are told of what stands in ``policy_overrides`` and ``policy_groups``.
+SITE = "this hub's configuration"
+
+_KEY = re.compile(r"\s*([A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')\s*=")
 
 
 def load(
     name: str, overrides: Mapping[str, object] | None = None, *, extra_sources: tuple[str, ...] = ()
 ) -> Policy:
-    """Return the policy of preset *name*, each key in *overrides* put in place of the preset's.
+    """Return the policy of preset *name* for somebody in no group, each key in *overrides* put in place of the preset's.
 
     *extra_sources* are URL prefixes allowed beside the public forges; plain http is allowed for these only.
+    """
+    return load_all(name, overrides=overrides, extra_sources=extra_sources).of(()).policy
+
+
+def load_all(
+    name: str,
+    *,
+    file: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+    groups: Mapping[str, object] | None = None,
+    extra_sources: tuple[str, ...] = (),
+) -> PolicySet:
+    """Return the policies of a hub: preset, then the site's *file*, then *overrides*; what *groups* have instead on top.
+
+    A file may have a table ``[groups.<name>]`` for each group; *groups* is the same from the hub's configuration, and wins.
     """
     if name not in PRESETS:
         near = nearest(name, PRESETS)
@@ -43,10 +61,12 @@ def load(
         raise InvalidInput(
             f"There is no preset {quoted(name)}.", hint=hint, field="preset", code="invalid_policy"
         )
-    keys = {**_read_toml(preset_text(name), name), **(overrides or {})}
-    policy = policy_from(keys, f"preset {name}")
+    layers = [_parse(preset_text(name), f"preset {name}")]
+    if file is not None:
+        layers.append(_parse(_read(file), file.name))
+    layers.append(_layers({**(overrides or {}), **({GROUPS: groups} if groups else {})}, SITE, {}))
     _check_prefixes(extra_sources)
-    return replace(policy, sources=replace(policy.sources, extra=extra_sources))
+    return _policies(layers, extra_sources)
 
 
 def preset_text(name: str) -> str:
@@ -55,158 +75,88 @@ def preset_text(name: str) -> str:
 
 
 def parse_policy(text: str, origin: str = "policy") -> Policy:
-    """Return the policy that TOML *text* describes; *origin* is what messages call it."""
-    return policy_from(_read_toml(text, origin), origin)
+    """Return the policy that TOML *text* describes for somebody in no group; *origin* is what messages call it."""
+    return _policies([_parse(text, origin)]).of(()).policy
 
 
-def policy_from(keys: Mapping[str, object], origin: str = "policy") -> Policy:
-    """Return the policy of *keys*; a key that is absent has the safe default of `Policy`."""
-    values: dict[str, Any] = {}
-    for key, value in keys.items():
-        if key not in _READERS:
-            near = nearest(str(key), _READERS)
-            hint = f"Did you mean {near}?" if near else f"The keys are {', '.join(_READERS)}."
-            raise InvalidInput(
-                f"{origin} has an unknown key {quoted(key)}.",
-                hint=hint,
-                field=str(key),
-                code="invalid_policy",
+_Layers = tuple[Layer, Mapping[str, Layer]]
+_Lines = Mapping[tuple[str, ...], int]
+
+
+def _policies(layers: list[_Layers], extra_sources: tuple[str, ...] = ()) -> PolicySet:
+    groups: dict[str, Layer] = {}
+    for _, named in layers:
+        for name, layer in named.items():
+            known = groups.get(name, Layer(origin=layer.origin))
+            groups[name] = Layer(
+                origin=layer.origin,
+                values={**known.values, **layer.values},
+                lines={**known.lines, **layer.lines},
             )
-        try:
-            values[key] = _READERS[key](value)
-        except (InvalidSpec, ValueError) as error:
-            reason = error.message if isinstance(error, InvalidSpec) else str(error)
-            raise InvalidInput(f"{origin}: {key}: {reason}", field=key, code="invalid_policy") from error
-    rules = SourceRules(
-        hosts=values.pop("source_hosts", ()), ports=values.pop("source_ports", SourceRules().ports)
-    )
-    policy = Policy(sources=rules, **values)
-    _check_together(policy, origin)
-    return policy
+    found = PolicySet(site=tuple(site for site, _ in layers), groups=groups, extra_sources=extra_sources)
+    found.check()
+    return found
 
 
-def _read_toml(text: str, origin: str) -> dict[str, object]:
+def _read(file: Path) -> str:
     try:
-        return tomllib.loads(text)
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The policy file {file.name} cannot be read: {error}."
+        raise InvalidInput(message, field="policy_file", code="invalid_policy") from error
+
+
+def _parse(text: str, origin: str) -> _Layers:
+    try:
+        keys = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidInput(f"{origin} is not TOML: {error}.", code="invalid_policy") from error
+    return _layers(keys, origin, _lines(text))
 
 
-def _wrong(value: object, wanted: str) -> NoReturn:
-    raise ValueError(f"must be {wanted}, and is {quoted(value)}.")
+def _layers(keys: Mapping[Any, object], origin: str, lines: _Lines) -> _Layers:
+    site = {key: value for key, value in keys.items() if key != GROUPS}
+    tables = keys.get(GROUPS, {})
+    if not isinstance(tables, Mapping):
+        Layer(origin=origin).refuse(GROUPS, "must be a table with one table for each group.")
+    groups = {}
+    for name, table in tables.items():
+        if not isinstance(name, str) or not name or not isinstance(table, Mapping):
+            Layer(origin=origin).refuse(GROUPS, f"{quoted(name)} must be a table of policy keys.")
+        within = _lines_below(lines, (GROUPS, name))
+        groups[name] = read_layer(table, f"{origin}, group {name}", within)
+    return read_layer(site, origin, _lines_below(lines, ())), groups
 
 
-def _read_flag(value: object) -> bool:
-    return value if isinstance(value, bool) else _wrong(value, "true or false")
+def _lines_below(lines: _Lines, table: tuple[str, ...]) -> Mapping[str, int]:
+    return {path[-1]: line for path, line in lines.items() if path[:-1] == table}
 
 
-def _read_count(low: int, high: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-            return value
-        _wrong(value, f"a whole number from {low} to {high}")
-
-    return read
-
-
-def _read_limit(value: object) -> int | None:
-    return None if value == UNLIMITED or value is None else _read_count(0, 10_000)(value)
-
-
-def _read_list(value: object) -> list[object]:
-    return list(value) if isinstance(value, (list, tuple)) else _wrong(value, "a list")
+def _lines(text: str) -> _Lines:
+    """Return the line of each key and table header, which no TOML reader of ours tells; a key of an odd spelling has none."""
+    table: tuple[str, ...] = ()
+    found: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("["):
+            table = _header(line) or table
+            found.setdefault(table, number)
+        elif key := _KEY.match(line):
+            found.setdefault((*table, key[1].strip("\"'")), number)
+    return found
 
 
-def _read_ports(value: object) -> tuple[int, ...]:
-    return tuple(_read_count(1, 65535)(port) for port in _read_list(value))
-
-
-def _read_hosts(value: object) -> tuple[str, ...]:
-    return tuple(
-        host
-        if isinstance(host, str) and _HOST.fullmatch(host)
-        else _wrong(host, "a host name, or .suffix of some")
-        for host in _read_list(value)
-    )
-
-
-def _read_images(value: object) -> tuple[str, ...]:
-    return tuple(_read_image(image) for image in _read_list(value))
-
-
-def _read_image(value: object) -> str:
-    if isinstance(value, str) and value.endswith("*"):
-        return value if _PREFIX.fullmatch(value) else _wrong(value, "registry/prefix/*")
-    return check_image(value)  # type: ignore[arg-type]  # it takes anything, and refuses what is no text
-
-
-def _read_offers(value: object) -> tuple[str, ...]:
-    return tuple(
-        offer if isinstance(offer, str) and offer in OFFERS else _wrong(offer, f"one of {', '.join(OFFERS)}")
-        for offer in _read_list(value)
-    )
-
-
-def _read_profiles(value: object) -> tuple[Profile, ...]:
-    return tuple(_read_profile(item) for item in _read_list(value))
-
-
-def _read_profile(value: object) -> Profile:
-    if not isinstance(value, Mapping) or set(value) != {"name", "label", "memory", "cpus"}:
-        _wrong(value, "a table with name, label, memory and cpus, and no other key")
-    label = value["label"]
-    if not isinstance(label, str) or not label.strip():
-        _wrong(label, "a label for people")
-    return Profile(
-        name=parse_key(value["name"], "profile"),
-        label=label,
-        memory=parse_memory(value["memory"]),
-        cpus=parse_cpus(value["cpus"]),
-    )
-
-
-_READERS: Mapping[str, Callable[[object], object]] = {
-    "allow_sources": _read_flag,
-    "source_hosts": _read_hosts,
-    "source_ports": _read_ports,
-    "images": _read_images,
-    "memory_min": parse_memory,
-    "memory_max": parse_memory,
-    "memory_default": parse_memory,
-    "cpus_min": parse_cpus,
-    "cpus_max": parse_cpus,
-    "cpus_default": parse_cpus,
-    "profiles": _read_profiles,
-    "name_max": _read_count(1, SERVER_NAME_MAX),
-    "display_name_max": _read_count(1, DISPLAY_NAME_MAX),
-    "named_servers": _read_limit,
-    "offers": _read_offers,
-}
-#: Every key of a preset file.
-KEYS = tuple(_READERS)
-
-
-def _check_together(policy: Policy, origin: str) -> None:
-    """Refuse values that contradict each other: a default or a profile outside the range it is for."""
-    sizes: list[tuple[str, int, float]] = [
-        ("memory_default and cpus_default", policy.memory_default, policy.cpus_default)
-    ]
-    sizes += [(f"profile {profile.name}", profile.memory, profile.cpus) for profile in policy.profiles]
-    for key, memory, cpus in sizes:
-        if not policy.memory_min <= memory <= policy.memory_max:
-            span = f"{format_memory(policy.memory_min)} to {format_memory(policy.memory_max)}"
-            message = f"{origin}: {key}: {format_memory(memory)} of memory is outside memory_min to memory_max, {span}."
-            raise InvalidInput(message, field="memory_default", code="invalid_policy")
-        if not policy.cpus_min <= cpus <= policy.cpus_max:
-            span = f"{policy.cpus_min:g} to {policy.cpus_max:g}"
-            message = f"{origin}: {key}: {cpus:g} CPUs are outside cpus_min to cpus_max, {span}."
-            raise InvalidInput(message, field="cpus_default", code="invalid_policy")
-    names = [profile.name for profile in policy.profiles]
-    twice = next((name for name in names if names.count(name) > 1), "")
-    if twice:
-        raise InvalidInput(
-            f"{origin}: two profiles are called {twice}.", field="profiles", code="invalid_policy"
-        )
+def _header(line: str) -> tuple[str, ...]:
+    try:
+        level: Any = tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        return ()  # a line within a list
+    path = []
+    while level:
+        (name, level), *_ = (level[0] if isinstance(level, list) else level).items()
+        path.append(name)
+        if level == [{}]:
+            break
+    return tuple(path)
 
 
 def _check_prefixes(prefixes: tuple[str, ...]) -> None:
@@ -215,5 +165,5 @@ def _check_prefixes(prefixes: tuple[str, ...]) -> None:
             split_url(prefix)
         except InvalidSource as error:
             message = f"extra_sources: {quoted(prefix)} is no URL prefix: {error.message}"
-            hint = "For example http://forge.lan:3000/."
+            hint = "For example http://forge.example.org:3000/."
             raise InvalidInput(message, hint=hint, field="extra_sources", code="invalid_policy") from error

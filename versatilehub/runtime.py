@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from traitlets import Bool, Dict, Integer, List, Unicode, default
+from traitlets import Bool, Dict, Integer, Unicode, default
 from traitlets.config import LoggingConfigurable
 
-from versatilehub import naming, presets
+from versatilehub import naming
 from versatilehub.builds.jobs import Builds
 from versatilehub.engine import Engine
 from versatilehub.hardening import Isolation
 from versatilehub.runtime_builds import BuildTraits
+from versatilehub.runtime_policy import PolicyTraits
 from versatilehub.storage.placement import Placement
 from versatilehub.storage.volumes import Volumes
 from versatilehub.store import Store
@@ -28,13 +29,12 @@ from versatilehub.store import Store
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from versatilehub.policy import Policy
     from versatilehub.web.form import FormState
 
 SETTINGS_KEY = "versatilehub"
 
 
-class VersatileHub(BuildTraits, LoggingConfigurable):
+class VersatileHub(BuildTraits, PolicyTraits, LoggingConfigurable):
     """Settings of one deployment; `versatilehub.configure` sets them, or `c.VersatileHub.<name>` on a stock hub."""
 
     hub_id = Unicode(
@@ -58,29 +58,6 @@ class VersatileHub(BuildTraits, LoggingConfigurable):
         help="""SQLAlchemy URL of our database: builds, events, volumes, accounts. Default: ``versatilehub.sqlite`` in `state_dir`.
 
         Its driver is not installed with us. Example: ``c.VersatileHub.db_url = "postgresql+psycopg://hub@db/versatilehub"``
-        """,
-    )
-    preset = Unicode(
-        "versatile",
-        config=True,
-        help="""Name of the preset policy: ska, conjuring, versatile, kooplex or binder.
-
-        Default: ``versatile``. Example: ``c.VersatileHub.preset = "ska"``
-        """,
-    )
-    policy_overrides = Dict(
-        config=True,
-        help="""Policy keys that replace the preset's, as written in a preset file.
-
-        Default: none. Example: ``c.VersatileHub.policy_overrides = {"memory_max": "4G"}``
-        """,
-    )
-    extra_sources = List(
-        Unicode(),
-        config=True,
-        help="""URL prefixes of git hosts allowed beside the public forges; plain http is allowed for these only.
-
-        Default: none. Example: ``c.VersatileHub.extra_sources = ["http://forge.example.org:3000/"]``
         """,
     )
     ca_bundle = Unicode(
@@ -189,11 +166,6 @@ class VersatileHub(BuildTraits, LoggingConfigurable):
     def http(self) -> aiohttp.ClientSession:
         """Client for readiness checks of the users' servers."""
         return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
-
-    @cached_property
-    def policy(self) -> Policy:
-        """The preset's policy with this site's overrides and extra sources."""
-        return presets.load(self.preset, self.policy_overrides, extra_sources=tuple(self.extra_sources))
 
     @cached_property
     def isolation(self) -> Isolation:

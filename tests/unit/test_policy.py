@@ -224,7 +224,7 @@ def test_the_sixth_named_server_is_refused_naming_the_five() -> None:
     names = ("a1", "a2", "a3", "a4", "a5")
     check_new_server("a5", "", POLICY, Usage(named_servers=names[:4]))
 
-    with pytest.raises(Refusal, match=r"5 named servers.*6: a1, a2, a3, a4, a5") as refused:
+    with pytest.raises(Refusal, match="5 of 5 named servers: a1, a2, a3, a4, a5") as refused:
         check_new_server("a6", "", POLICY, Usage(named_servers=names))
     assert ("too_many_servers", "5", "6") == (refused.value.code, refused.value.limit, refused.value.actual)
 

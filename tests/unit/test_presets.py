@@ -133,12 +133,12 @@ SMALL = '[[profiles]]\nname = "small"\nlabel = "Small"\nmemory = "{}"\ncpus = {}
         ),
         pytest.param(
             SMALL.format("9G", 1),
-            "memory_default",
+            "profiles",
             "profile small: 9G of memory is outside",
             id="profile too large",
         ),
         pytest.param(
-            SMALL.format("1G", 9), "cpus_default", "profile small: 9 CPUs are outside", id="profile too fast"
+            SMALL.format("1G", 9), "profiles", "profile small: 9 CPUs are outside", id="profile too fast"
         ),
         pytest.param(SMALL.format("1G", 1) * 2, "profiles", "two profiles are called small", id="twins"),
         pytest.param(
