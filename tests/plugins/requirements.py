@@ -57,7 +57,8 @@ class RequirementsReport:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the worst outcome of set-up, call and teardown."""
-        identifiers = dict(report.user_properties).get(PROPERTY)
+        properties: dict[str, Any] = dict(report.user_properties)
+        identifiers: list[str] | None = properties.get(PROPERTY)
         if not identifiers:
             self._without.add(report.nodeid)
         if not identifiers or (report.when != "call" and report.passed):
