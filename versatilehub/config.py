@@ -245,9 +245,10 @@ def _look_again_at_start(c: Any) -> None:
             deployment.write(Path(folder), c.VersatileHub)  # with what later lines set
         for sentence in undone(c):
             log.warning("%s", sentence)
-        task = loop.create_task(resume_builds())
-        tasks.add(task)  # a loop holds its tasks weakly
-        task.add_done_callback(tasks.discard)
+        for work in (resume_builds(), note_start()):
+            task = loop.create_task(work)
+            tasks.add(task)  # a loop holds its tasks weakly
+            task.add_done_callback(tasks.discard)
 
     loop.call_soon(look)
 
@@ -263,3 +264,15 @@ async def resume_builds() -> None:
         await VersatileHub.of(app.users.settings, config=app.config, log=app.log).builds.recover()
     except EngineFailure as error:
         log.warning("Builds of before are not looked at yet: %s", error)
+
+
+async def note_start() -> None:
+    """Tell the ledger what runs, once JupyterHub has looked at every server of before."""
+    while not (JupyterHub.initialized() and JupyterHub.instance().http_server):  # noqa: ASYNC110  # as above
+        await asyncio.sleep(0.2)
+    app = JupyterHub.instance()
+    while any(  # noqa: ASYNC110  # as above
+        spawner.pending == "check" for user in app.users.values() for spawner in user.spawners.values()
+    ):
+        await asyncio.sleep(0.2)
+    VersatileHub.of(app.users.settings, config=app.config, log=app.log).record_start()

@@ -6,6 +6,7 @@ also works alone on a stock hub and two hubs in one process stay apart.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -21,6 +22,7 @@ from versatilehub.builds.jobs import Builds
 from versatilehub.engine import Engine
 from versatilehub.hardening import Isolation
 from versatilehub.runtime_builds import BuildTraits
+from versatilehub.runtime_ledger import LedgerPart
 from versatilehub.runtime_policy import PolicyTraits
 from versatilehub.storage.placement import Placement
 from versatilehub.storage.volumes import Volumes
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 SETTINGS_KEY = "versatilehub"
 
 
-class VersatileHub(BuildTraits, PolicyTraits, LoggingConfigurable):
+class VersatileHub(BuildTraits, LedgerPart, PolicyTraits, LoggingConfigurable):
     """Settings of one deployment; `versatilehub.configure` sets them, or `c.VersatileHub.<name>` on a stock hub."""
 
     hub_id = Unicode(
@@ -120,6 +122,7 @@ class VersatileHub(BuildTraits, PolicyTraits, LoggingConfigurable):
         found = settings.get(SETTINGS_KEY)
         if not isinstance(found, VersatileHub):
             found = settings[SETTINGS_KEY] = cls(**kwargs)
+            found.hub_settings = settings
         return found
 
     # -- shared parts ----------------------------------------------------------------------
@@ -186,5 +189,7 @@ class VersatileHub(BuildTraits, PolicyTraits, LoggingConfigurable):
             await self.http.close()
         if "engine" in parts:
             await self.engine.close()
+        if "ledger" in parts:
+            await asyncio.to_thread(self.ledger.close)
         if "store" in parts:
             self.store.close()

@@ -21,8 +21,8 @@ from versatilehub.mounts import plan_mounts
 from versatilehub.readiness import wait_until_answers
 from versatilehub.runtime import VersatileHub
 from versatilehub.spawner_engine import UNKNOWN, as_ours
+from versatilehub.spawner_lifetime import LifetimeMixin
 from versatilehub.spawner_options import OptionsMixin
-from versatilehub.spawner_record import RecordMixin
 from versatilehub.spawner_stock import StockMixin
 from versatilehub.web.errors import to_web_error
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from versatilehub.spec import LaunchSpec
 
 
-class VersatileMixin(OptionsMixin, StockMixin, RecordMixin):
+class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
     """Everything versatilehub adds to a DockerSpawner; put it before DockerSpawner or one of its subclasses."""
 
     ready_timeout = Integer(
@@ -88,10 +88,12 @@ class VersatileMixin(OptionsMixin, StockMixin, RecordMixin):
         """Start the server; return the address it answers at. Failures are `SpawnException`s that say what to do."""
         try:
             spec = self.spec or self.read_options(self.user_options)
+            self.begin_lifetime(spec)
             environment = await self._environment(spec)
             await self._storage(spec, environment)
             address = await self._run(spec, environment)
             await self._ready(address)
+            self.count_start()
         except (VersatileHubError, *UNKNOWN) as error:
             await self._clean_up()
             raise to_web_error(as_ours(error)) from error
