@@ -209,8 +209,61 @@ class ServerFailed(VersatileHubError):
     status = 424
 
 
+<<<<<<< HEAD
 class StorageFailure(VersatileHubError):
     """A volume could not be made, made ready, grown or measured; the hint says how to repair it."""
 
     code = "storage_failed"
     status = 424
+=======
+class ImageInUse(VersatileHubError):
+    """An image that somebody or something needs is not removed; *users* are one phrase each: "ada's server lab"."""
+
+    code = "image_in_use"
+    status = 409
+
+    def __init__(self, message: str, *, hint: str = "", users: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.users = users
+
+
+class ImageNotFound(VersatileHubError):
+    """No image of that name or id is there, or none that whoever asks may know of."""
+
+    code = "image_not_found"
+    status = 404
+
+
+class RegistryFailure(VersatileHubError):
+    """A registry did not do what it was asked; what is on this machine is as before."""
+
+    code = "registry_failed"
+    status = 424
+
+
+class RegistryRefused(RegistryFailure):
+    """The registry does not take this user name and password, or they may not do that."""
+
+    code = "registry_refused"
+
+
+class RegistryUnavailable(RegistryFailure):
+    """The registry does not answer, or not in time."""
+
+    code = "registry_unavailable"
+
+
+class NotInRegistry(RegistryFailure):
+    """The registry has no image of that name, tag or digest."""
+
+    code = "not_in_registry"
+    status = 404
+
+
+class RegistryMismatch(RegistryFailure):
+    """What the registry gave is not the image that was asked for: it is not used."""
+
+    code = "registry_mismatch"
+
+
+>>>>>>> 15ed61e (Know every image of a hub, and prune what nobody needs)

@@ -37,6 +37,11 @@ PURE = (
     "git_failures",
     "builds.events",
     "builds.failures",
+    "images.records",
+    "images.plan",
+    "images.references",
+    "images.warm",
+    "images.webhooks",
 )
 
 # Lowest first; a module may import its own layer and those before it. The longest pattern that matches decides, and
@@ -45,7 +50,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "text"),
     tuple(name for name in PURE if name not in {"errors", "text"}),
     ("git", "git_*", "engine", "firewall", "presets"),
-    ("builds", "storage", "store", "ledger", "networks", "launch", "readiness"),
+    ("builds", "storage", "store", "ledger", "images", "networks", "launch", "readiness"),
     ("runtime", "runtime_*", "spawner", "spawner_*", "authenticator", "authenticator_*", "hooks", "web"),
     ("doctor", "commands"),
     ("config", "config_*", "cli"),

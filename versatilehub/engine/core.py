@@ -1,4 +1,4 @@
-"""`Engine`: Docker's API in four parts, and the one maker of labels.
+"""`Engine`: Docker's API in five parts, and the one maker of labels.
 
 Whoever reaches Docker's socket is root on the machine: only the hub holds an `Engine`, no server does.
 Nothing here decides anything; a label says what an object is, never who may use it.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .containers import Containers
 from .images import Images
 from .networks import Networks
+from .registries import Registries
 from .transport import QUICK, Transport
 from .volumes import Volumes
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Docker's API in four parts: `images`, `containers`, `volumes`, `networks`.
+    """Docker's API in five parts: `images`, `registries`, `containers`, `volumes`, `networks`.
 
     *hub* marks whose objects these are; *url* is a `unix://` or `tcp://` address, "" for DOCKER_HOST or the
     usual socket; *labels* go on everything made (tests add theirs). The connection opens with the first call.
@@ -31,6 +32,7 @@ class Engine:
         self.extra_labels = dict(labels or {})
         self._docker = Transport(url)
         self.images = Images(self._docker)
+        self.registries = Registries(self._docker)
         self.containers = Containers(self._docker)
         self.volumes = Volumes(self._docker)
         self.networks = Networks(self._docker)

@@ -1,4 +1,4 @@
-"""Images of the engine. Nothing is ever pulled here."""
+"""Images of the engine: what there is, from which layers, under which names. Registries are asked in `registries`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image: *id* with its "sha256:", *config* as Docker gives it (Env, User, Volumes, Entrypoint …)."""
+    """An image: *id* with its "sha256:", *config* as Docker gives it (Env, User, Volumes, Entrypoint …).
+
+    *size* in bytes; *digests* are ``repository@sha256:…`` of registries it is known from; *layers* the digests of its
+    file systems, the base's first; *parent* the image it was committed on, "" mostly; *created* as Docker has it.
+    """
 
     id: str
     tags: tuple[str, ...]
     labels: Mapping[str, str]
     size: int
     config: Mapping[str, Any] = field(default_factory=dict)
+    digests: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    parent: str = ""
+    created: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of an image's history, the oldest first: *size* in bytes, 0 for what added no files."""
+
+    created: int
+    command: str
+    size: int
 
 
 class Images:
@@ -34,8 +51,17 @@ class Images:
         """Return the image of a name or id; `EngineNotFound` when there is none."""
         raw = await self._docker.json("GET", f"images/{name}/json", limit=QUICK)
         config = raw.get("Config") or {}
-        tags, labels = tuple(raw.get("RepoTags") or ()), config.get("Labels") or {}
-        return Image(id=raw["Id"], tags=tags, labels=labels, size=raw["Size"], config=config)
+        return Image(
+            id=raw["Id"],
+            tags=tuple(raw.get("RepoTags") or ()),
+            labels=config.get("Labels") or {},
+            size=raw["Size"],
+            config=config,
+            digests=tuple(raw.get("RepoDigests") or ()),
+            layers=tuple((raw.get("RootFS") or {}).get("Layers") or ()),
+            parent=raw.get("Parent") or "",
+            created=raw.get("Created") or "",
+        )
 
     async def find(self, name: str) -> Image | None:
         """Return the image, or None when there is none."""
@@ -44,14 +70,27 @@ class Images:
         except EngineNotFound:
             return None
 
-    async def list(self, labels: Mapping[str, str]) -> list[Image]:
-        """Return every image that carries all of *labels* (without its config)."""
-        rows = await self._docker.json("GET", "images/json", limit=NORMAL, params=label_filter(labels))
+    async def list(self, labels: Mapping[str, str], *, name: str = "") -> list[Image]:
+        """Return every image that carries all of *labels*, of the repository *name* if given (no config, no layers)."""
+        params = label_filter(labels, **({"reference": [name]} if name else {}))
+        rows = await self._docker.json("GET", "images/json", limit=NORMAL, params=params)
         return [
             Image(
-                id=row["Id"], tags=tuple(row["RepoTags"] or ()), labels=row["Labels"] or {}, size=row["Size"]
+                id=row["Id"],
+                tags=_real(row["RepoTags"]),
+                labels=row["Labels"] or {},
+                size=row["Size"],
+                digests=_real(row["RepoDigests"]),
+                parent=row.get("ParentId") or "",
             )
             for row in rows
+        ]
+
+    async def history(self, image: str) -> list[Step]:
+        """Return what an image was made by, the oldest step first."""
+        rows = await self._docker.json("GET", f"images/{image}/history", limit=NORMAL)
+        return [
+            Step(created=row["Created"], command=row["CreatedBy"], size=row["Size"]) for row in reversed(rows)
         ]
 
     async def tag(self, image: str, repository: str, tag: str) -> None:
@@ -66,3 +105,8 @@ class Images:
             await self._docker.call("DELETE", f"images/{name}", limit=LONG, params={"force": int(force)})
         except EngineNotFound:
             return
+
+
+def _real(names: list[str] | None) -> tuple[str, ...]:
+    """Leave out Docker's ``<none>:<none>``: it is no name."""
+    return tuple(name for name in names or () if "<none>" not in name)

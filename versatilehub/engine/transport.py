@@ -54,9 +54,13 @@ class Transport:
         limit: float,
         params: Mapping[str, Any] | None = None,
         body: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Make one call and return the whole answer; *limit* is in seconds."""
-        async with translated(path, limit), self.stream(method, path, params=params, body=body) as response:
+        async with (
+            translated(path, limit),
+            self.stream(method, path, params=params, body=body, headers=headers) as response,
+        ):
             return await response.read()
 
     async def json(
@@ -67,9 +71,10 @@ class Transport:
         limit: float,
         params: Mapping[str, Any] | None = None,
         body: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Make one call and return the parsed answer, None when it is empty."""
-        answer = await self.call(method, path, limit=limit, params=params, body=body)
+        answer = await self.call(method, path, limit=limit, params=params, body=body, headers=headers)
         return json.loads(answer) if answer.strip() else None
 
     async def header(self, path: str, name: str, *, params: Mapping[str, Any], limit: float) -> str | None:
@@ -82,13 +87,19 @@ class Transport:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: object = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Open one call without a time limit; the caller reads the answer and translates errors."""
         data = None if body is None else json.dumps(body).encode()
         # The public methods hide the time limit and read archives whole: its one request function serves us.
         async with self._connected()._query(  # noqa: SLF001
-            path, method, params=dict(params or {}), data=data
+            path, method, params=dict(params or {}), data=data, headers=dict(headers or {})
         ) as answer:
             try:
                 yield answer
@@ -131,6 +142,6 @@ def _typed(error: DockerError) -> EngineFailure:
     return kinds.get(error.status, EngineFailure)(f"Docker: {error.message}")
 
 
-def label_filter(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return the query that keeps only objects carrying all of *labels*."""
-    return {"filters": json.dumps({"label": [f"{key}={value}" for key, value in labels.items()]})}
+def label_filter(labels: Mapping[str, str], **more: list[str]) -> dict[str, str]:
+    """Return the query that keeps only objects carrying all of *labels*; *more* are further filters of Docker's."""
+    return {"filters": json.dumps({"label": [f"{key}={value}" for key, value in labels.items()], **more})}

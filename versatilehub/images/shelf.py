@@ -1,0 +1,249 @@
+"""The images of one hub as they are now, read from Docker and the database; and their removal, one by one and sure.
+
+Docker's word on what is in use is asked again right before each removal, and nothing is ever forced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from versatilehub.errors import EngineConflict, EngineFailure, ImageInUse, VersatileHubError
+from versatilehub.images import plan as planning
+from versatilehub.images.ledger import Ledger
+from versatilehub.images.records import Facts, ImageRecord, Use, chains, is_ours, pick, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from versatilehub.engine import Container, Engine, Image
+    from versatilehub.images.plan import Plan, Removal, Rules
+    from versatilehub.storage.content import Contents
+
+_log: Final = logging.getLogger(__name__)
+_AT_ONCE: Final = 16
+"""Questions Docker is asked side by side."""
+_SIDE_BY_SIDE: Final = 8
+"""Images removed side by side: Docker takes its own locks, more gains nothing."""
+_LABEL: Final = "versatilehub."
+
+__all__ = ["Inventory", "Outcome", "Shelf"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What there is at one moment: this hub's images, and the layers of the other images of the engine."""
+
+    images: tuple[ImageRecord, ...]
+    others: tuple[tuple[str, ...], ...] = ()
+
+    def plan(self, rules: Rules, now: float | None = None) -> Plan:
+        """Return what *rules* remove."""
+        return planning.plan(self.images, rules, time.time() if now is None else now, others=self.others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a plan: what went, and what stayed after all with the reason. *freed* is bytes."""
+
+    removed: tuple[ImageRecord, ...] = ()
+    refused: tuple[tuple[ImageRecord, str], ...] = ()
+    freed: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """Return it for a page or a script."""
+        return {
+            "freed": self.freed,
+            "removed": [{"id": one.id, "name": one.name} for one in self.removed],
+            "refused": [{"id": one.id, "name": one.name, "reason": reason} for one, reason in self.refused],
+        }
+
+
+class Shelf:
+    """The images of one hub. *ledger* is what the database knows of them, *probes* the folder of looks into images."""
+
+    def __init__(
+        self, engine: Engine, *, contents: Contents, probes: Path, ledger: Ledger | None = None
+    ) -> None:
+        self._engine = engine
+        self._contents = contents
+        self._probes = probes
+        self._ledger = ledger or Ledger()
+
+    async def inventory(self) -> Inventory:
+        """Return what there is now."""
+        images, containers, known, needs = await asyncio.gather(
+            self._facts(),
+            self._engine.containers.list({}),
+            self._ledger.known(),
+            self._ledger.needs(),
+        )
+        uses: defaultdict[str, list[Use]] = defaultdict(list)
+        for container in containers:
+            uses[container.image].append(_use_of(container))
+        building = {one.labels.get(f"{_LABEL}digest") for one in containers if _is_build(one)} - {None}
+        for one in images:
+            if one.labels.get(f"{_LABEL}digest") in building:
+                uses[one.id].append(Use(what="build"))
+        for image, found in needs.items():
+            uses[image].extend(use for use in found if not _said(use, uses[image]))
+        hub = self._engine.hub
+        return Inventory(
+            images=tuple(records(images, hub, known, uses)),
+            others=tuple(chains(one.layers) for one in images if not is_ours(one, hub)),
+        )
+
+    async def find(self, text: str) -> ImageRecord:
+        """Return the image that *text* names; `ImageNotFound`."""
+        return pick((await self.inventory()).images, text)
+
+    async def prune(self, rules: Rules) -> Outcome:
+        """Remove what *rules* say, going on where one image cannot be removed."""
+        plan = (await self.inventory()).plan(rules)
+        return await self.carry_out(plan)
+
+    async def carry_out(self, plan: Plan) -> Outcome:
+        """Remove what a plan says: what came into use since stays, with the reason.
+
+        Images go side by side, some at a time; what is built on another has gone before that one's turn comes.
+        """
+        removed: list[ImageRecord] = []
+        refused: list[tuple[ImageRecord, str]] = []
+        freed = 0
+        for some in _portions(plan.removals):
+            containers = await self._engine.containers.list({})
+            ends = await asyncio.gather(
+                *(self._take_away(step.image, containers) for step in some), return_exceptions=True
+            )
+            for step, end in zip(some, ends, strict=True):
+                if isinstance(end, VersatileHubError):
+                    refused.append((step.image, end.message))
+                elif isinstance(end, BaseException):
+                    raise end
+                else:
+                    removed.append(step.image)
+                    freed += step.frees
+                    _log.info("removed the image %s: %s", step.image.name, step.reason)
+        return Outcome(removed=tuple(removed), refused=tuple(refused), freed=freed)
+
+    async def remove(self, text: str) -> ImageRecord:
+        """Remove the one image *text* names; `ImageInUse` names whoever needs it, `ImageNotFound`."""
+        image = await self.find(text)
+        planning.refuse_removal(image)
+        await self._take_away(image, await self._engine.containers.list({}))
+        return image
+
+    async def sweep(self, *, before: float) -> int:
+        """Remove content volumes and looks of images that are gone, if older than *before*; return how many volumes."""
+        images = {one.id for one in await self._engine.images.list({})}
+        ours = {f"{_LABEL}hub": self._engine.hub, f"{_LABEL}kind": "content"}
+        gone = set()
+        for volume in await self._engine.volumes.list(ours):
+            image = volume.labels.get(f"{_LABEL}image", "")
+            if image and image not in images and _moment(volume.labels.get(f"{_LABEL}created", "")) < before:
+                gone.add(image)
+        for image in gone:
+            try:
+                await self._contents.remove(image)
+            except EngineConflict:
+                continue
+        await asyncio.to_thread(self._forget_looks, images, before)
+        return len(gone)
+
+    async def _take_away(self, image: ImageRecord, containers: Iterable[Container]) -> None:
+        """Remove an image and what belongs to it; its content goes first, for a mark without an image would stay for ever."""
+        async with self._ledger.doomed(image):
+            users = [_use_of(one) for one in containers if one.image == image.id]
+            planning.refuse_removal(replace(image, uses=tuple(users)))
+            await self._contents.remove(image.id)
+            try:
+                for name in (*image.tags, *image.digests) or (image.id,):
+                    await self._engine.images.remove(name)
+                if await self._engine.images.find(image.id) is not None:
+                    await self._engine.images.remove(image.id)
+            except EngineConflict as error:
+                raise ImageInUse(f"{image.name} has come into use: {error.message}") from error
+        await asyncio.to_thread(self._look_of(image.id).unlink, missing_ok=True)
+
+    def _look_of(self, image: str) -> Path:
+        return self._probes / f"{image.removeprefix('sha256:')}.json"
+
+    def _forget_looks(self, images: set[str], before: float) -> None:
+        for path in self._probes.glob("*.json"):
+            if f"sha256:{path.stem}" not in images and path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
+
+    async def _facts(self) -> list[Facts]:
+        """Ask Docker for every image; one that goes meanwhile is left out. A history tells sizes and parents apart."""
+        some = asyncio.Semaphore(_AT_ONCE)
+
+        async def ask(listed: Image) -> Facts | None:
+            async with some:
+                image = await self._engine.images.find(listed.id)
+                if image is None:
+                    return None
+                try:
+                    steps = await self._engine.images.history(image.id)
+                except EngineFailure:
+                    return None
+            labels = image.labels
+            return Facts(
+                id=image.id,
+                tags=image.tags,
+                digests=image.digests,
+                labels=labels,
+                size=image.size,
+                layers=image.layers,
+                steps=tuple((step.command, step.size) for step in steps),
+                parent=image.parent,
+                created=_moment(labels.get(f"{_LABEL}created", "")) or _moment(image.created),
+            )
+
+        found = await asyncio.gather(*(ask(one) for one in await self._engine.images.list({})))
+        return [one for one in found if one is not None]
+
+
+def _use_of(container: Container) -> Use:
+    labels = container.labels
+    running = container.state in {"running", "paused", "restarting"}
+    server = labels.get(f"{_LABEL}kind") == "server"
+    return Use(
+        what="running" if running else "stopped",
+        owner=labels.get(f"{_LABEL}owner", "") if server else "",
+        name=labels.get(f"{_LABEL}server", "") if server else container.name,
+    )
+
+
+def _said(use: Use, uses: Iterable[Use]) -> bool:
+    """Tell whether a server's record says again what its container said."""
+    return use.what == "server" and any((one.owner, one.name) == (use.owner, use.name) for one in uses)
+
+
+def _portions(steps: Sequence[Removal]) -> Iterator[list[Removal]]:
+    """Cut a plan into portions that may go side by side: one that something is built on begins a new portion."""
+    portion: list[Removal] = []
+    for step in steps:
+        if portion and (len(portion) == _SIDE_BY_SIDE or any(use.what == "image" for use in step.image.uses)):
+            yield portion
+            portion = []
+        portion.append(step)
+    if portion:
+        yield portion
+
+
+def _is_build(container: Container) -> bool:
+    return container.labels.get(f"{_LABEL}kind") == "build"
+
+
+def _moment(text: str) -> float:
+    """Return the seconds since the epoch of Docker's or our own ISO text, 0 for none."""
+    try:
+        return max(0.0, datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        return 0.0
