@@ -209,21 +209,29 @@ class ServerFailed(VersatileHubError):
     status = 424
 
 
-<<<<<<< HEAD
 class StorageFailure(VersatileHubError):
     """A volume could not be made, made ready, grown or measured; the hint says how to repair it."""
 
     code = "storage_failed"
     status = 424
-=======
+
+
 class ImageInUse(VersatileHubError):
     """An image that somebody or something needs is not removed; *users* are one phrase each: "ada's server lab"."""
 
     code = "image_in_use"
     status = 409
 
-    def __init__(self, message: str, *, hint: str = "", users: tuple[str, ...] = ()) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        field: str = "",
+        code: str = "",
+        users: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, field=field, code=code)
         self.users = users
 
 
@@ -264,6 +272,3 @@ class RegistryMismatch(RegistryFailure):
     """What the registry gave is not the image that was asked for: it is not used."""
 
     code = "registry_mismatch"
-
-
->>>>>>> 15ed61e (Know every image of a hub, and prune what nobody needs)

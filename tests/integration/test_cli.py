@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.buildsite import BASE
 from tests.hubprocess import docker
+from tests.manyimages import Wanted, make_images
 from versatilehub import __version__
+from versatilehub.cli import main
+from versatilehub.commands import deployment
+from versatilehub.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,3 +163,51 @@ def test_status_in_lines(state: Path) -> None:
     ]
     assert "owner=ada" in done.stdout
     assert "owner=eve" not in done.stdout
+
+
+@pytest.fixture
+def images(belongings: str, state: Path, session_label: SessionLabel) -> Iterator[list[str]]:
+    """Two old images of that hub; the first has a container of ada's."""
+    deployment.write(state, {"hub_id": belongings, "state_dir": str(state)})
+    engine = Engine(hub=belongings, labels=session_label.labels)
+    names = [f"vh-build/{belongings}-{n}:1" for n in range(2)]
+    asyncio.run(_make(engine, names))
+    container = docker(
+        "create", "--label", session_label.text, "--network", "none", "--label=versatilehub.kind=server",
+        "--label=versatilehub.owner=ada", "--label=versatilehub.server=big", names[0], "true",
+    )  # fmt: skip
+    yield names
+    docker("rm", "-f", container)
+    docker("rmi", "-f", *names)
+
+
+async def _make(engine: Engine, names: list[str]) -> None:
+    await make_images(engine, [Wanted(name=name, built=time.time() - 90 * 86400) for name in names])
+    await engine.close()
+
+
+@pytest.mark.req("S3", "S4", "S5")
+def test_images(state: Path, images: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """`images` lists with size and users, shows what a prune would do, does it when told, and refuses with a name."""
+
+    def ask(*arguments: str) -> tuple[int, str]:
+        code = main(["--state", str(state), "images", *arguments])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    _, listed = ask("ls")
+    assert listed.startswith("2 images\n")
+    assert "used by ada's server big (stopped)" in listed
+    assert "built 90 days ago" in listed
+    assert 0 == ask("pin", images[1], "--reason", "exam")[0]
+    assert "Would remove 0 images" in ask("prune")[1]
+    assert "(exam)" in ask("show", images[1])[1]
+    assert 0 == ask("unpin", images[1])[0]
+    _, shown = ask("prune", "--older-than", "30d")
+    assert images[1] in shown
+    assert "Would remove 1 images" in shown
+    code, refused = ask("rm", images[0])
+    assert (1, True) == (code, "ada's server big" in refused)
+    assert "Removed 1 images" in ask("prune", "--older-than", "30d", "--yes")[1]
+    assert 1 == ask("rm", images[1])[0]
+    assert 1 == ask("prune", "--older-than", "soon")[0]

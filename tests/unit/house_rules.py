@@ -37,6 +37,7 @@ PURE = (
     "git_failures",
     "builds.events",
     "builds.failures",
+    "images.layers",
     "images.records",
     "images.plan",
     "images.references",

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from versatilehub.errors import ImageInUse, InvalidInput
-from versatilehub.images.plan import DAY, HOUR, Rules, parse_age, plan, refuse_removal
-from versatilehub.images.records import ImageRecord, Layer, Need, Use
+from versatilehub.images.layers import Layer
+from versatilehub.images.plan import DAY, HOUR, Rules, parse_age, parse_disk, plan, refuse_removal
+from versatilehub.images.records import ImageRecord, Need, Use
 
 NOW = 1_000 * DAY
 BASE = Layer(chain="base", size=100)
@@ -144,3 +145,18 @@ def test_what_is_no_age(text: str) -> None:
     """Anything else is refused with an example."""
     with pytest.raises(InvalidInput, match="no length of time"):
         parse_age(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("50G", 50 << 30), ("800 MiB", 800 << 20), ("1kb", 1024), ("0", 0)]
+)
+def test_sizes(text: str, size: int) -> None:
+    """A number and a binary unit."""
+    assert size == parse_disk(text)
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1G", "1.5G", "many", "1P", "1" * 16])
+def test_what_is_no_size(text: str) -> None:
+    """Anything else is refused with an example."""
+    with pytest.raises(InvalidInput, match="is no size"):
+        parse_disk(text)

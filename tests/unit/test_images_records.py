@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from versatilehub.errors import ImageNotFound
-from versatilehub.images.records import Facts, ImageRecord, Known, Use, built_on, is_outdated, pick, records
+from versatilehub.images.layers import Facts
+from versatilehub.images.records import ImageRecord, Known, Use, is_outdated, pick, records
 
 LABELS = {"versatilehub.hub": "h1", "versatilehub.kind": "image"}
 BASE = Facts(
@@ -48,27 +49,6 @@ def test_the_same_layer_on_another_base_is_another() -> None:
     two = Facts(id="2", labels=LABELS, layers=("b", "x"), size=10, steps=(("RUN b", 4), ("RUN x", 6)))
 
     assert [10, 10] == [record.unique for record in records([one, two], "h1", {}, {})]
-
-
-@pytest.mark.req("S4")
-def test_what_an_image_is_built_on() -> None:
-    """A child begins with its parent's layers and steps; an image that only adds labels is nobody's parent."""
-    grandchild = Facts(
-        id="g",
-        tags=("mine:1",),
-        size=140,
-        layers=("l1", "l-a", "y"),
-        steps=(*child("a").steps, ("RUN y", 10)),
-    )
-    labelled = Facts(id="t", tags=("twin:1",), labels=LABELS, size=100, layers=("l1",), steps=BASE.steps)
-    committed = Facts(id="k", tags=("k:1",), layers=("l1", "z"), parent=child("c").id)
-
-    assert {
-        child("a").id: ("mine:1",),
-        child("c").id: ("k:1",),
-        BASE.id: ("vh-build/a:1", "vh-build/c:1"),
-    } == built_on([BASE, child("a"), child("c"), grandchild, committed])
-    assert {child("a").id: ("mine:1",)} == built_on([BASE, labelled, child("a"), grandchild])
 
 
 def test_the_database_adds_launches() -> None:

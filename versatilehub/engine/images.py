@@ -86,12 +86,12 @@ class Images:
             for row in rows
         ]
 
-    async def history(self, image: str) -> list[Step]:
+    async def history(self, image: str) -> tuple[Step, ...]:
         """Return what an image was made by, the oldest step first."""
         rows = await self._docker.json("GET", f"images/{image}/history", limit=NORMAL)
-        return [
+        return tuple(
             Step(created=row["Created"], command=row["CreatedBy"], size=row["Size"]) for row in reversed(rows)
-        ]
+        )
 
     async def tag(self, image: str, repository: str, tag: str) -> None:
         """Give *image* the name repository:tag, taking it from whatever has it."""

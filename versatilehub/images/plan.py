@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from versatilehub.errors import ImageInUse, InvalidInput
+from versatilehub.spec_values import UNITS
 from versatilehub.text import quoted
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 _UNITS: Final = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _AGE: Final = re.compile(r"(\d{1,5})\s*([mhdw])", re.ASCII)
+_SIZE: Final = re.compile(r"(\d{1,15})\s*([KMGT]?)(?:I?B)?", re.ASCII)
 _MOST_NAMED: Final = 5
 
 
@@ -139,6 +141,15 @@ def parse_age(text: str) -> float:
         hint = "A whole number and m, h, d or w: for example 30d."
         raise InvalidInput(f"{quoted(text, 60)} is no length of time.", hint=hint, field="older_than")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def parse_disk(text: str) -> int:
+    """Return the bytes of ``50G``, ``800M`` or a plain number; raise `InvalidInput` for anything else."""
+    found = _SIZE.fullmatch(text.strip().upper())
+    if not found:
+        hint = "A whole number and K, M, G or T: for example 50G."
+        raise InvalidInput(f"{quoted(text, 60)} is no size.", hint=hint, field="max_disk")
+    return int(found[1]) * UNITS.get(found[2], 1)
 
 
 def _chosen(images: Sequence[ImageRecord], free: set[str], rules: Rules, now: float) -> dict[str, str]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from versatilehub.errors import EngineConflict, EngineFailure, ImageInUse, VersatileHubError
 from versatilehub.images import plan as planning
+from versatilehub.images.layers import Facts, chains
 from versatilehub.images.ledger import Ledger
-from versatilehub.images.records import Facts, ImageRecord, Use, chains, is_ours, pick, records
+from versatilehub.images.records import ImageRecord, Use, is_ours, pick, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -13,6 +13,12 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the tables."""
+    _launches()
+    _needs()
+    _warmings()
+
+
+def _launches() -> None:
     op.create_table(
         "vh_images",
         sa.Column("image_id", sa.String(80), primary_key=True),
@@ -39,6 +45,9 @@ def upgrade() -> None:
         sa.Column("image_id", sa.String(80), nullable=False, index=True),
         sa.Column("launched_at", Moment, nullable=False),
     )
+
+
+def _needs() -> None:
     op.create_table(
         "vh_image_pins",
         sa.Column("image_id", sa.String(80), primary_key=True),
@@ -54,6 +63,9 @@ def upgrade() -> None:
         sa.Column("image_id", sa.String(80), nullable=False, index=True),
         sa.Column("published_at", Moment, nullable=False),
     )
+
+
+def _warmings() -> None:
     op.create_table(
         "vh_image_warmings",
         sa.Column("key", sa.String(64), primary_key=True),
