@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from traitlets import HasTraits
 
-from versatilehub.images.ledger import Ledger
+from versatilehub.images.book import ImageBook
 from versatilehub.images.shelf import Shelf
 from versatilehub.storage.content import Contents
 
@@ -30,12 +30,12 @@ class ImageTraits(HasTraits):
         def store(self) -> Store: ...  # noqa: D102
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def image_book(self) -> ImageBook:
         """What the database knows of images."""
-        return Ledger(self.store)
+        return ImageBook(self.store)
 
     @cached_property
     def shelf(self) -> Shelf:
         """The images of this hub."""
         probes = Path(self.state_dir).absolute() / "probes"
-        return Shelf(self.engine, contents=Contents(self.engine), probes=probes, ledger=self.ledger)
+        return Shelf(self.engine, contents=Contents(self.engine), probes=probes, book=self.image_book)

@@ -14,7 +14,7 @@ from tests.hubprocess import docker
 from tests.manyimages import Wanted, make_image, make_images
 from versatilehub.engine import Engine
 from versatilehub.errors import ImageInUse, ImageNotFound
-from versatilehub.images.ledger import Ledger
+from versatilehub.images.book import ImageBook
 from versatilehub.images.plan import DAY, Rules
 from versatilehub.images.shelf import Shelf
 from versatilehub.storage.content import Contents, mark_name
@@ -36,10 +36,10 @@ class Site:
     def __init__(self, folder: Path, labels: dict[str, str]) -> None:
         self.engine = Engine(hub=f"t{secrets.token_hex(4)}", labels=labels)
         self.store = Store(f"sqlite:///{folder}/store.sqlite")
-        self.ledger = Ledger(self.store)
+        self.book = ImageBook(self.store)
         self.probes = folder / "probes"
         self.contents = Contents(self.engine)
-        self.shelf = Shelf(self.engine, contents=self.contents, probes=self.probes, ledger=self.ledger)
+        self.shelf = Shelf(self.engine, contents=self.contents, probes=self.probes, book=self.book)
         self.word = self.engine.hub
 
     async def container(self, image: str, **labels: str) -> str:
@@ -112,8 +112,8 @@ async def test_pruning_300_images(site: Site) -> None:
     other = await make_image(foreign, f"{site.word}-foreign:1", built=OLD)
     held = {ids[0], ids[1], ids[2]}
     await site.container(ids[0], owner="ada", server="lab")
-    await site.ledger.pin(ids[1], "ada", "course")
-    await site.ledger.launched(ids[2], "bob", "")
+    await site.book.pin(ids[1], "ada", "course")
+    await site.book.launched(ids[2], "bob", "")
     rules = Rules(older_than=30 * DAY, recent=0)
 
     begun = time.monotonic()
@@ -139,8 +139,8 @@ async def test_what_is_used_is_not_removed(site: Site) -> None:
         await make_image(site.engine, f"vh-build/{site.word}-{n}:1", built=OLD) for n in range(4)
     ]
     await site.container(one, owner="ada", server="lab")
-    await site.ledger.launched(two, "bob", "big")
-    await site.ledger.pin(three, "eve", "exam")
+    await site.book.launched(two, "bob", "big")
+    await site.book.pin(three, "eve", "exam")
     child = await site.container(four)
     docker("commit", child, f"{site.word}-child:1")
     await site.engine.containers.remove(child)
@@ -186,18 +186,18 @@ async def test_a_launch_and_a_removal_exclude_each_other(site: Site) -> None:
     """What was launched since it was looked at stays; what is being removed cannot be launched, until it is spared."""
     image = await make_image(site.engine, f"vh-build/{site.word}:1", built=OLD)
     plan = (await site.shelf.inventory()).plan(Rules(older_than=DAY))
-    assert await site.ledger.launched(image, "ada", "")
+    assert await site.book.launched(image, "ada", "")
     outcome = await site.shelf.carry_out(plan)
 
     assert ("was launched just now" in outcome.refused[0][1], ()) == (True, outcome.removed)
     assert await site.engine.images.find(image)
     record = await site.shelf.find(image)
-    async with site.ledger.doomed(record):
-        assert not await site.ledger.launched(image, "ada", "")
+    async with site.book.doomed(record):
+        assert not await site.book.launched(image, "ada", "")
     with pytest.raises(ZeroDivisionError):
-        async with site.ledger.doomed(record):
+        async with site.book.doomed(record):
             raise ZeroDivisionError
-    assert await site.ledger.launched(image, "ada", "")
+    assert await site.book.launched(image, "ada", "")
 
 
 async def test_an_image_that_comes_into_use_stays(site: Site) -> None:

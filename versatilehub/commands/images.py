@@ -109,13 +109,13 @@ async def _prune(hub: VersatileHub, options: argparse.Namespace) -> int:
 
 async def _pin(hub: VersatileHub, options: argparse.Namespace) -> int:
     image = await hub.shelf.find(options.image)
-    await hub.ledger.pin(image.id, getpass.getuser(), options.reason)
+    await hub.image_book.pin(image.id, getpass.getuser(), options.reason)
     return _say(options, {"id": image.id, "pinned": True}, f"{image.name} stays until it is unpinned.")
 
 
 async def _unpin(hub: VersatileHub, options: argparse.Namespace) -> int:
     image = await hub.shelf.find(options.image)
-    count = await hub.ledger.unpin(image.id)
+    count = await hub.image_book.unpin(image.id)
     message = f"{image.name} is no longer pinned." if count else f"{image.name} was not pinned."
     return _say(options, {"id": image.id, "pinned": False}, message)
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from versatilehub.errors import EngineConflict, EngineFailure, ImageInUse, VersatileHubError
 from versatilehub.images import plan as planning
+from versatilehub.images.book import ImageBook
 from versatilehub.images.layers import Facts, chains
-from versatilehub.images.ledger import Ledger
 from versatilehub.images.records import ImageRecord, Use, is_ours, pick, records
 
 if TYPE_CHECKING:
@@ -67,23 +67,23 @@ class Outcome:
 
 
 class Shelf:
-    """The images of one hub. *ledger* is what the database knows of them, *probes* the folder of looks into images."""
+    """The images of one hub. *book* is what the database knows of them, *probes* the folder of looks into images."""
 
     def __init__(
-        self, engine: Engine, *, contents: Contents, probes: Path, ledger: Ledger | None = None
+        self, engine: Engine, *, contents: Contents, probes: Path, book: ImageBook | None = None
     ) -> None:
         self._engine = engine
         self._contents = contents
         self._probes = probes
-        self._ledger = ledger or Ledger()
+        self._book = book or ImageBook()
 
     async def inventory(self) -> Inventory:
         """Return what there is now."""
         images, containers, known, needs = await asyncio.gather(
             self._facts(),
             self._engine.containers.list({}),
-            self._ledger.known(),
-            self._ledger.needs(),
+            self._book.known(),
+            self._book.needs(),
         )
         uses: defaultdict[str, list[Use]] = defaultdict(list)
         for container in containers:
@@ -159,7 +159,7 @@ class Shelf:
 
     async def _take_away(self, image: ImageRecord, containers: Iterable[Container]) -> None:
         """Remove an image and what belongs to it; its content goes first, for a mark without an image would stay for ever."""
-        async with self._ledger.doomed(image):
+        async with self._book.doomed(image):
             users = [_use_of(one) for one in containers if one.image == image.id]
             planning.refuse_removal(replace(image, uses=tuple(users)))
             await self._contents.remove(image.id)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from versatilehub.store.images import Publication
 
 
-class Ledger:
+class ImageBook:
     """The database's part of the life of images."""
 
     def __init__(self, store: Store | None = None) -> None:
