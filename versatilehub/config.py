@@ -19,6 +19,7 @@ from jupyterhub.app import JupyterHub
 from traitlets.config.loader import LazyConfigValue
 
 from versatilehub.commands import deployment
+from versatilehub.config_culling import add_culler, only_reports_count
 from versatilehub.errors import EngineFailure
 from versatilehub.networks import NetworkPlan, prepare
 from versatilehub.runtime import VersatileHub
@@ -117,6 +118,7 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
         c.JupyterHub.load_roles.append(
             {"name": "operator", "services": ["operator"], "scopes": OPERATOR_SCOPES}
         )
+    add_culler(c, settings)
     _look_again_at_start(c)
 
 
@@ -243,6 +245,7 @@ def _look_again_at_start(c: Any) -> None:
     def look() -> None:
         if isinstance(folder := c.VersatileHub.get("state_dir"), str) and Path(folder).is_dir():
             deployment.write(Path(folder), c.VersatileHub)  # with what later lines set
+        only_reports_count(c)
         for sentence in undone(c):
             log.warning("%s", sentence)
         for work in (resume_builds(), note_start()):

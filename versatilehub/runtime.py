@@ -22,6 +22,7 @@ from versatilehub.builds.jobs import Builds
 from versatilehub.engine import Engine
 from versatilehub.hardening import Isolation
 from versatilehub.runtime_builds import BuildTraits
+from versatilehub.runtime_culling import CullingTraits
 from versatilehub.runtime_images import ImageTraits
 from versatilehub.runtime_ledger import LedgerPart
 from versatilehub.runtime_policy import PolicyTraits
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 SETTINGS_KEY = "versatilehub"
 
 
-class VersatileHub(BuildTraits, ImageTraits, LedgerPart, PolicyTraits, LoggingConfigurable):
+class VersatileHub(BuildTraits, CullingTraits, ImageTraits, LedgerPart, PolicyTraits, LoggingConfigurable):
     """Settings of one deployment; `versatilehub.configure` sets them, or `c.VersatileHub.<name>` on a stock hub."""
 
     hub_id = Unicode(

@@ -16,14 +16,13 @@ from jupyterhub.utils import utcnow
 
 from versatilehub.culling import is_busy
 from versatilehub.events import Kind
+from versatilehub.runtime_culling import LIFETIME, STATE_KEY
 from versatilehub.spawner_engine import UNKNOWN
-from versatilehub.spawner_record import STATE_KEY, RecordMixin
+from versatilehub.spawner_record import RecordMixin
 
 if TYPE_CHECKING:
     from versatilehub.spec import LaunchSpec
 
-#: Where the lifetime stands in our part of the state.
-LIFETIME = "lifetime"
 #: Seconds until a server's answer about its kernels is given up: one that computes may be slow.
 ANSWER = 10.0
 #: A kernel's row has some 250 bytes.

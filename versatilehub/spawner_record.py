@@ -14,14 +14,13 @@ from traitlets import default
 
 from versatilehub.builds.events import BuildEvent, BuildState, Kind
 from versatilehub.launch import LaunchLog, progress_event
+from versatilehub.runtime_culling import STATE_KEY
 from versatilehub.spawner_engine import UNKNOWN
 from versatilehub.spawner_farewell import FarewellMixin
 from versatilehub.web.ready import honest_ready_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-STATE_KEY = "versatilehub"
 
 
 class RecordMixin(FarewellMixin):

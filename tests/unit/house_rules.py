@@ -53,7 +53,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("git", "git_*", "engine", "firewall", "presets"),
     ("builds", "storage", "store", "ledger", "images", "networks", "launch", "readiness"),
     ("runtime", "runtime_*", "spawner", "spawner_*", "authenticator", "authenticator_*", "hooks", "web"),
-    ("doctor", "commands"),
+    ("doctor", "commands", "culler"),
     ("config", "config_*", "cli"),
 )
 
@@ -91,6 +91,7 @@ ONLY_IMPORTERS: dict[str, tuple[str, ...]] = {
 # Modules that may read the process environment, each for one reason.
 ENVIRONMENT_READERS: dict[str, str] = {
     "engine.transport": "DOCKER_HOST is Docker's own contract, also for a stock hub",
+    "culler": "JupyterHub hands its services their URL and token that way",
     "cli": "a command line has no jupyterhub_config.py to hand it settings",
 }
 
