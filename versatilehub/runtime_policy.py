@@ -75,7 +75,7 @@ class PolicyTraits(HasTraits):
 
     def entitlement(self, groups: Iterable[str]) -> Entitlement:
         """Return what a member of *groups* may, and where each value comes from."""
-        known = frozenset(groups) & self.policies.groups.keys()
+        known = frozenset(name for name in groups if name in self.policies.groups)
         if known not in self._entitlements:
             self._entitlements[known] = self.policies.of(known)
         return self._entitlements[known]

@@ -65,9 +65,12 @@ class LastLookHandler(LifetimeHandler):
     """The question right before one server is stopped."""
 
     @needs_scope("delete:servers")
-    async def post(self, user_name: str, server_name: str) -> None:
-        """Answer whether it stops. A kernel that computes is use: it goes on record, and the countdown begins again."""
-        spawner = self.running_spawner(user_name, server_name)
+    async def post(self, owner: str, name: str) -> None:
+        """Answer whether it stops. A kernel that computes is use: it goes on record, and the countdown begins again.
+
+        The parameters have names of their own, so that the scope is asked for everybody's servers: the owner's does not do.
+        """
+        spawner = self.running_spawner(owner, name)
         hub = self.versatilehub
         end = culling.countdown(hub.running(spawner), hub.clock())
         stop = end.is_due(hub.clock().now) and not spawner.pending
