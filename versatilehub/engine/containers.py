@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from versatilehub.errors import EngineConflict, EngineFailure, EngineNotFound
 
+from .pipe import Pipe
 from .transport import LONG, NORMAL, QUICK, Transport, label_filter, translated
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class Containers:
             "POST", "containers/create", limit=LONG, params={"name": name}, body=dict(spec)
         )
         return str(answer["Id"])
+
+    async def attach(self, container: str) -> Pipe:
+        """Return its standard streams; attach before `start`, or what it says first is lost."""
+        async with translated("attach", NORMAL):
+            return Pipe(await self._docker.attach(container))
 
     async def start(self, container: str) -> None:
         """Start it; one that runs is fine."""

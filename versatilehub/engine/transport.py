@@ -21,6 +21,8 @@ from versatilehub.errors import EngineConflict, EngineFailure, EngineNotFound, E
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from aiodocker.stream import Stream
+
 QUICK: Final = 5.0
 """Seconds for a question (inspect, list, ping)."""
 NORMAL: Final = 30.0
@@ -105,6 +107,11 @@ class Transport:
                 yield answer
             finally:
                 answer.close()
+
+    async def attach(self, container: str) -> Stream:
+        """Open the standard streams of a container, which may not run yet."""
+        stream = self._connected().containers.container(container).attach(stdin=True, stdout=True, stderr=True)
+        return await stream.__aenter__()
 
     def _connected(self) -> aiodocker.Docker:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,1 @@
+"""Backends whose caps hold, and the last resort that only measures."""
