@@ -110,7 +110,9 @@ class Transport:
 
     async def attach(self, container: str) -> Stream:
         """Open the standard streams of a container, which may not run yet."""
-        stream = self._connected().containers.container(container).attach(stdin=True, stdout=True, stderr=True)
+        stream = (
+            self._connected().containers.container(container).attach(stdin=True, stdout=True, stderr=True)
+        )
         return await stream.__aenter__()
 
     def _connected(self) -> aiodocker.Docker:

@@ -6,6 +6,7 @@ there. Backends are in `versatilehub.storage.caps`; the plain one here knows no 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from versatilehub.errors import EngineConflict, StorageFailure
@@ -20,6 +21,14 @@ CAP = "versatilehub.cap"
 """Labels of a volume: which backend made it ("" for the plain one), and its cap in bytes when it was made."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Bytes in use and the most there can be, as `df` tells them; *limit* 0: no cap."""
+
+    used: int
+    limit: int = 0
+
+
 class Backend(Protocol):
     """One way to keep volumes; every step may be repeated, also after a hub that was killed within it."""
 
@@ -30,6 +39,9 @@ class Backend(Protocol):
     @property
     def hard(self) -> bool:
         """Tell whether the file system itself refuses what is beyond the cap."""
+
+    async def usable(self) -> None:
+        """Raise `VersatileHubError` where this must not be used, whatever a trial says."""
 
     async def create(self, name: str, labels: Mapping[str, str], cap: int | None) -> StoredVolume:
         """Make the volume with a cap in bytes (None: without one), or finish a half-made one of that name.
@@ -49,12 +61,31 @@ class Backend(Protocol):
     async def remove(self, name: str) -> None:
         """Remove it and what is behind it; one that is gone is fine, one in use is `EngineConflict`."""
 
+    async def measure(self, names: Collection[str]) -> Mapping[str, Measured]:
+        """Return use and limit of each volume; one that cannot be measured is left out."""
+
     async def used(self, names: Collection[str]) -> Mapping[str, int]:
         """Return the bytes in use by each volume; one that cannot be measured is left out."""
 
 
-class Plain:
-    """Volumes of Docker's local driver without a cap, and what all backends have in common."""
+class Measuring:
+    """What all backends have in common."""
+
+    async def usable(self) -> None:
+        """Return: most backends learn from a trial."""
+
+    async def measure(self, names: Collection[str]) -> Mapping[str, Measured]:
+        """Return nothing: a backend without a cap does not measure."""
+        del names
+        return {}
+
+    async def used(self, names: Collection[str]) -> Mapping[str, int]:
+        """Return the bytes in use by each volume that can be measured."""
+        return {name: found.used for name, found in (await self.measure(names)).items()}
+
+
+class Plain(Measuring):
+    """Volumes of Docker's local driver without a cap."""
 
     name: ClassVar[str] = "plain"
     hard: ClassVar[bool] = False
@@ -83,11 +114,6 @@ class Plain:
     async def remove(self, name: str) -> None:
         """Remove the volume."""
         await self._engine.volumes.remove(name)
-
-    async def used(self, names: Collection[str]) -> Mapping[str, int]:
-        """Return nothing: only backends with a cap measure."""
-        del names
-        return {}
 
 
 def same_owner(made: StoredVolume, labels: Mapping[str, str]) -> None:

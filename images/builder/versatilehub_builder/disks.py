@@ -53,6 +53,10 @@ def _bytes(order: Order, key: str) -> int:
     return value
 
 
+def _unknown(order: Order) -> object:
+    raise Failure("bad_job", f"{order.get('do')!r:.80} is no order.")
+
+
 def _names(order: Order) -> list[str]:
     return [_name({"name": name}) for name in order.get("names", ())]
 
@@ -80,10 +84,7 @@ def orders(loops: Loops, subvolumes: Subvolumes) -> Mapping[str, Callable[[Order
 def answer(known: Mapping[str, Callable[[Order], object]], order: Order) -> Mapping[str, Any]:
     """Carry out one order; never raises."""
     try:
-        work = known.get(str(order.get("do")))
-        if work is None:
-            raise Failure("bad_job", f"{order.get('do')!r:.80} is no order.")
-        return {"id": order.get("id"), "result": work(order)}
+        return {"id": order.get("id"), "result": known.get(str(order.get("do")), _unknown)(order)}
     except Failure as failure:
         words = {"code": failure.code, "message": failure.message, "hint": failure.hint}
     except OSError as error:

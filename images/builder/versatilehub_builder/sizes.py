@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from versatilehub_builder.lines import JSON, Lines, main
+from versatilehub_builder.lines import JSON, Failure, Lines, main
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,8 @@ _BLOCK: Final = 512
 def command(values: Mapping[str, JSON], lines: Lines) -> Mapping[str, JSON]:
     """Measure the volumes named in order by ``names``."""
     names = values.get("names")
-    assert isinstance(names, list)
+    if not isinstance(names, list):
+        raise Failure("bad_job", "names is no list.")
     lines.phase(f"Measuring {len(names)} volumes")
     return {"used": [size(_PLACE / str(index)) for index in range(len(names))]}
 

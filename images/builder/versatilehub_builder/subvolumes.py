@@ -113,10 +113,10 @@ class Subvolumes:
             _run("btrfs", "--format=json", "qgroup", "show", "--raw", "-re", "-f", str(path))
         )["qgroup-show"]
         row = rows[0]
-        limit = row.get("max_referenced")
+        limit = str(row.get("max_referenced"))  # "none" without one
         return {
             "referenced": int(row["referenced"]),
-            "max_referenced": int(limit) if str(limit).isdigit() else 0,
+            "max_referenced": int(limit) if limit.isdigit() else 0,
         }
 
 

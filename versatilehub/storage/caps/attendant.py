@@ -148,7 +148,7 @@ class Attendant:
         }
 
 
-class _HungUp(Exception):  # noqa: N818  # it never leaves this module
+class _HungUp(Exception):
     """The helper is gone."""
 
 

@@ -7,12 +7,13 @@ nothing else must be kept to tell a volume's own disk from another's. Source of 
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections import defaultdict
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from versatilehub.errors import EngineConflict, StorageFailure
-from versatilehub.storage.backend import BACKEND, CAP, Measured, same_owner
+from versatilehub.storage.backend import BACKEND, CAP, Measured, Measuring, same_owner
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,7 +29,7 @@ _SLOW: Final = 600.0
 """Seconds for growing: a full check and new tables."""
 
 
-class Loop:
+class Loop(Measuring):
     """Images in the attendant's store; *free* bytes of that disk are never given away."""
 
     name: ClassVar[str] = "loop"
@@ -58,13 +59,15 @@ class Loop:
             raise StorageFailure(f"The cap is {cap} bytes, and the smallest is {_SMALLEST}.", code="no_cap")
         async with self._locks[name]:
             there = await self._engine.volumes.find(name)
-            if there is not None:
+            if (
+                there is not None
+            ):  # never a new image for an old volume: an empty disk would look like lost files
                 same_owner(there, labels)
                 self._is_loop(there)
-            await self._attendant.ask(
-                "loop.create", name=name, uuid=_uuid(name), size=cap if there is None else _cap(there), free=self._free
-            )
-            return there or await self._engine.volumes.create(
+                await self._attendant.ask("loop.attach", name=name, uuid=_uuid(name))
+                return there
+            await self._attendant.ask("loop.create", name=name, uuid=_uuid(name), size=cap, free=self._free)
+            return await self._engine.volumes.create(
                 name, {**labels, BACKEND: self.name, CAP: str(cap)}, _options(name)
             )
 
@@ -122,9 +125,6 @@ def _uuid(name: str) -> str:
     return str(uuid.uuid5(_NAMES, name))
 
 
-def _cap(volume: StoredVolume) -> int:
-    return int(volume.labels.get(CAP, _SMALLEST))
-
-
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("+")[0].split("-")[0].split(".") if part.isdigit())
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(part) for part in found.group().split(".")) if found else ()
