@@ -25,6 +25,7 @@ from versatilehub.networks import NetworkPlan, prepare
 from versatilehub.runtime import VersatileHub
 from versatilehub.web.assets import TEMPLATES
 from versatilehub.web.handlers import extra_handlers, template_vars
+from versatilehub.web.server_limit import named_server_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,15 +152,6 @@ def _check_overrides(overrides: dict[str, Any]) -> None:
             raise TypeError(
                 f"configure() has no setting {name!r}." + (f" Did you mean {near[0]!r}?" if near else "")
             )
-
-
-def named_server_limit(handler: Any) -> int:
-    """Return how many named servers JupyterHub lets a person create; 0 is its word for no limit.
-
-    Not a coroutine: between an awaited answer and the creation, parallel requests would pass the limit.
-    """
-    hub = VersatileHub.of(handler.settings, config=handler.config, log=handler.log)
-    return hub.policy.named_servers or 0
 
 
 def _jupyterhub(c: Any, folder: Path, bind_url: str, hub_url: str) -> None:

@@ -45,20 +45,25 @@ class ContainerMount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerShape:
-    """What one start adds: labels, mounts, the user the process runs as and its working directory ("" = image's)."""
+    """What one start adds: labels, mounts, the user the process runs as and its working directory ("" = image's).
+
+    *pids* are processes and threads (0: those of `Isolation`), *gpus* graphics cards.
+    """
 
     labels: Mapping[str, str] = field(default_factory=dict)
     mounts: Sequence[ContainerMount] = ()
     user: str = ""
     working_dir: str = ""
+    pids: int = 0
+    gpus: int = 0
 
 
-def _host_defaults(isolation: Isolation) -> dict[str, Any]:
+def _host_defaults(isolation: Isolation, shape: ContainerShape) -> dict[str, Any]:
     """Return HostConfig keys in the Engine API's own spelling."""
     host: dict[str, Any] = {
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges:true"],
-        "PidsLimit": isolation.pids,
+        "PidsLimit": shape.pids or isolation.pids,
         # `nproc` is left out: it counts per uid over every tenant of the host.
         "Ulimits": [
             {"Name": "nofile", "Soft": isolation.open_files, "Hard": isolation.open_files},
@@ -74,6 +79,8 @@ def _host_defaults(isolation: Isolation) -> dict[str, Any]:
         "IpcMode": "private",
         "RestartPolicy": {"Name": "no"},
     }
+    if shape.gpus:
+        host["DeviceRequests"] = [{"Driver": "", "Count": shape.gpus, "Capabilities": [["gpu"]]}]
     if isolation.cgroup_parent:
         host["CgroupParent"] = isolation.cgroup_parent
     if isolation.runtime:
@@ -106,7 +113,7 @@ def harden(create: Mapping[str, Any], isolation: Isolation, shape: ContainerShap
     """
     made = dict(create)
     host = dict(made.get("host_config") or {})
-    for key, value in _host_defaults(isolation).items():
+    for key, value in _host_defaults(isolation, shape).items():
         if host.get(key) in (None, "", [], {}):
             host[key] = value
     if host.get("Memory") and not host.get("MemorySwap"):

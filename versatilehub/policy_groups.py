@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from versatilehub.errors import InvalidInput
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 #: Where a value comes from that nobody wrote.
 BUILT_IN = "versatilehub's default"
 _SOURCE_KEYS = ("source_hosts", "source_ports")
+_SIZE_KEYS = (
+    "memory_min",
+    "memory_max",
+    "memory_default",
+    "cpus_min",
+    "cpus_max",
+    "cpus_default",
+    "profiles",
+    "idle_timeout",
+    "idle_timeout_max",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +54,44 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlement:
-    """What one person may: the *policy*, which of their *groups* said something, and where each key's value comes from."""
+    """What one person may: the *policy*, which of their *groups* said something, and where each key's value comes from.
+
+    *stated* are the keys whose value a group decided.
+    """
 
     policy: Policy
     groups: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    stated: frozenset[str] = frozenset()
+
+    def with_limits(self, *, memory: int, cpus: float, origin: str) -> Entitlement:
+        """Return this with the limits an administrator set on the spawner, 0 for none, in the place of the site's.
+
+        They are what a server gets and the most a person may choose. A lower limit that a group has stays. *origin* has a place for
+        the spawner's word, ``{name}``.
+        """
+        changed: dict[str, Any] = {}
+        for kind, limit in (("memory", memory), ("cpus", cpus)):
+            if limit:
+                changed |= self._limited(kind, limit)
+        if not changed:
+            return self
+        held = replace(self.policy, **changed)
+        held = replace(held, **fitted({key: getattr(held, key) for key in _SIZE_KEYS}))
+        moved = [key for key in _SIZE_KEYS if getattr(held, key) != getattr(self.policy, key)]
+        words = {key: origin.format(name="cpu_limit" if "cpu" in key else "mem_limit") for key in moved}
+        return replace(self, policy=held, origins={**self.origins, **words})
+
+    def _limited(self, kind: str, limit: float) -> dict[str, Any]:
+        key = f"{kind}_max"
+        most = min(limit, getattr(self.policy, key)) if key in self.stated else limit
+        return {key: most, f"{kind}_default": most}
+
+    def with_images(self, images: tuple[str, ...], origin: str) -> Entitlement:
+        """Return this with *images* in the place of the policy's."""
+        return replace(
+            self, policy=replace(self.policy, images=images), origins={**self.origins, "images": origin}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +116,10 @@ class PolicySet:
             values[key] = value
             origins[key] = f"{origins[key]}, held within the limits beside it"
         return Entitlement(
-            policy=policy_of(values, self.extra_sources), groups=tuple(stated), origins=origins
+            policy=policy_of(values, self.extra_sources),
+            groups=tuple(stated),
+            origins=origins,
+            stated=frozenset(key for name in stated for key in self.groups[name].values),
         )
 
     def _site(self) -> tuple[dict[str, Any], dict[str, str]]:

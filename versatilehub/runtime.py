@@ -86,7 +86,13 @@ class VersatileHub(BuildTraits, CullingTraits, ImageTraits, LedgerPart, PolicyTr
         """,
     )
     pids_limit = Integer(
-        512, min=16, config=True, help="Processes and threads of one server. Default: 512. Example: ``1024``"
+        0,
+        min=0,
+        config=True,
+        help="""Most processes and threads of any server, whatever its owner's policy (`pids_max`) allows.
+
+        Default: 0, the policy alone. Example: ``c.VersatileHub.pids_limit = 1024``
+        """,
     )
     oci_runtime = Unicode(
         config=True,
@@ -175,7 +181,7 @@ class VersatileHub(BuildTraits, CullingTraits, ImageTraits, LedgerPart, PolicyTr
     @cached_property
     def isolation(self) -> Isolation:
         """Container limits that are the same for everyone."""
-        return Isolation(pids=self.pids_limit, runtime=self.oci_runtime)
+        return Isolation(runtime=self.oci_runtime)
 
     @cached_property
     def rejected_forms(self) -> dict[str, FormState]:

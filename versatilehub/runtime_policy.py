@@ -9,15 +9,27 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Dict, HasTraits, List, Unicode
 
 from versatilehub import presets
+from versatilehub.errors import Refusal
+from versatilehub.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from logging import Logger
 
+    from versatilehub.errors import VersatileHubError
+    from versatilehub.ledger import Ledger
     from versatilehub.policy import Entitlement, Policy, PolicySet
 
 
 class PolicyTraits(HasTraits):
     """Policy traits of a deployment, and the policies they make."""
+
+    if TYPE_CHECKING:  # a trait of `VersatileHub` itself
+        log: Logger
+
+        @property
+        def ledger(self) -> Ledger:
+            """The record of what happened."""
 
     preset = Unicode(
         "versatile",
@@ -88,3 +100,9 @@ class PolicyTraits(HasTraits):
     def policy_of(self, owner: Any) -> Policy:
         """Return the policy of *owner*, a user of JupyterHub: it holds whoever acts for them."""
         return self.entitlement(group.name for group in owner.groups).policy
+
+    def note_refusal(self, owner: str, server: str, error: VersatileHubError) -> None:
+        """Write down that policy said no to *owner*: what was typed wrongly is no refusal."""
+        if isinstance(error, Refusal):
+            self.log.info("%s:%s refused: %s (%s)", owner, server, error.message, error.code)
+            self.ledger.append(Kind.REFUSED, owner=owner, server=server, code=error.code)

@@ -88,6 +88,8 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
         """Start the server; return the address it answers at. Failures are `SpawnException`s that say what to do."""
         try:
             spec = self.spec or self.read_options(self.user_options)
+            if not self.admitted:  # an administrator's own `apply_user_options` was asked
+                self.admit()
             self.begin_lifetime(spec)
             environment = await self._environment(spec)
             await self._storage(spec, environment)
@@ -109,7 +111,7 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
         if spec is not None and spec.source is not None:
             self.say("resolve", f"Asking {spec.source.url} for {spec.source.ref or 'its default branch'}")
             self.resolved = await git.resolve(
-                spec.source, self.runtime.policy.sources, ca_bundle=self.runtime.ca_bundle
+                spec.source, self.owner_policy().sources, ca_bundle=self.runtime.ca_bundle
             )
             self.say("resolve", f"Commit {self.resolved.commit}", outcome="ok")
             return await self.runtime.builds.ensure(self.resolved, self.launch.add, lane=self.user.name)
@@ -203,6 +205,7 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
 
     async def _clean_up(self) -> None:
         """Remove what a failed or cancelled start made; the volume stays, it is the person's."""
+        self.admitted = False
         if self._placing is not None:
             self._placing.cancel()
             await asyncio.wait([self._placing])

@@ -7,28 +7,21 @@ refused is taken out of the database, where the next start would find it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dockerspawner import DockerSpawner
 from traitlets import default
 
 from versatilehub import policy
 from versatilehub.errors import Refusal, VersatileHubError
-from versatilehub.policy import OWN_IMAGES, Policy, Usage
+from versatilehub.spawner_policy import PolicyMixin, usage_of
 from versatilehub.spec import LaunchSpec
-from versatilehub.spec_values import image_path
-from versatilehub.web.errors import to_web_error
+from versatilehub.web.errors import WebError, to_web_error
 from versatilehub.web.form import FormState, pick_fields, render_options_form
 
-if TYPE_CHECKING:
-    from versatilehub.runtime import VersatileHub
 
-
-class OptionsMixin(DockerSpawner):
+class OptionsMixin(PolicyMixin):
     """Options form, its reading, and the one `parse` and `check` every way in ends in."""
 
-    runtime: VersatileHub
     #: The last options that passed, restored when later ones are refused. Part of the state, so the hub's own record.
     good_options: Mapping[str, Any] | None = None
     #: What this start was asked for; None when nothing was.
@@ -48,7 +41,7 @@ class OptionsMixin(DockerSpawner):
 
     def form_state(self) -> FormState:
         """Return the form as policy allows it, filled with the options this server last ran with."""
-        policy_now = self._policy()
+        policy_now = self.owner_policy()
         last = {key: value for key, value in (self.good_options or {}).items() if isinstance(value, str)}
         listed = self._get_allowed_images()
         names = tuple(listed) if isinstance(listed, Mapping) and listed else policy_now.images
@@ -73,12 +66,27 @@ class OptionsMixin(DockerSpawner):
         Raises ValueError, for which JupyterHub shows the form again; what was typed waits in the runtime for that.
         """
         try:
-            spec = LaunchSpec.from_form(pick_fields(form), self.runtime.policy.sources, self._listed())
-            policy.check(spec, self._policy(spec.image), self._usage())
+            spec = self._read_form(form)
+            if not self.owner_policy().admin_may_exceed:  # else the start decides, which knows who asks
+                policy.check_running(self.owner_policy(), usage_of(self.user, self.name))
         except VersatileHubError as error:
+            self.runtime.note_refusal(self.user.name, self.name, error)
             self.runtime.rejected_forms[self.user.name] = self.form_state().rejected(form, error)
             raise ValueError(error.message) from error
         return spec.to_json()
+
+    def check_form(self, form: Mapping[str, Sequence[Any]]) -> None:
+        """Return if a form asks for what the owner may run; raise `InvalidInput` or `Refusal`.
+
+        A reader of forms that an administrator put in the place of ours is not asked: it may do more than read.
+        """
+        if self.options_from_form == self.read_form:
+            self._read_form(form)
+
+    def _read_form(self, form: Mapping[str, Sequence[Any]]) -> LaunchSpec:
+        spec = LaunchSpec.from_form(pick_fields(form), self.owner_policy().sources, self._listed())
+        policy.check_spec(spec, self.owner_policy(spec.image))
+        return spec
 
     def options_from_query(self, query_data: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """Refuse: a link never starts a server, whatever it carries."""
@@ -99,22 +107,32 @@ class OptionsMixin(DockerSpawner):
     @staticmethod
     def accept_options(spawner: OptionsMixin, user_options: object) -> None:
         """Read and check the options of a start; refused ones are replaced in the database by the last good ones."""
+        spawner.admitted = False
         try:
             spawner.spec = spawner.read_options(user_options)
         except VersatileHubError as error:
             spawner.forget_options()
-            raise to_web_error(error) from error
+            raise spawner.refused(error) from error
         spawner.good_options = user_options if isinstance(user_options, Mapping) else {}
+        try:
+            spawner.admit()
+        except VersatileHubError as error:
+            raise spawner.refused(error) from error
+
+    def refused(self, error: VersatileHubError) -> WebError:
+        """Note *error* as a refusal of this server, and return it as what JupyterHub shows."""
+        self.runtime.note_refusal(self.user.name, self.name, error)
+        return to_web_error(error)
 
     def read_options(self, user_options: object) -> LaunchSpec | None:
         """Return the checked spec, None when nothing was asked for: the server then runs the configured image.
 
-        Raises `InvalidInput` or `Refusal`, nothing else.
+        Raises `InvalidInput` or `Refusal`, nothing else. How many servers there are was asked before the record was made.
         """
         if not user_options:
             return None
-        spec = LaunchSpec.from_json(user_options, self.runtime.policy.sources, self._listed())
-        policy.check(spec, self._policy(spec.image), self._usage())
+        spec = LaunchSpec.from_json(user_options, self.owner_policy().sources, self._listed())
+        policy.check_spec(spec, self.owner_policy(spec.image))
         return spec
 
     def _listed(self) -> Mapping[str, str]:
@@ -123,27 +141,6 @@ class OptionsMixin(DockerSpawner):
         if not isinstance(allowed, Mapping):
             return {}
         return {**{image: image for image in allowed.values()}, **allowed}
-
-    def _policy(self, image: str = "") -> Policy:
-        """Return the policy; `allowed_images`, where the admin set them, are in the place of its images.
-
-        ``"*"`` allows *image*, unless it is one of this project's own: a wildcard never covers those.
-        """
-        allowed = self._get_allowed_images()
-        if not allowed:
-            return self.runtime.policy
-        if isinstance(allowed, Mapping):
-            return replace(self.runtime.policy, images=tuple(allowed.values()))
-        if not image or image_path(image).startswith(OWN_IMAGES):
-            return self.runtime.policy
-        return replace(self.runtime.policy, images=(*self.runtime.policy.images, image))
-
-    def _usage(self) -> Usage:
-        spawners = self.user.spawners
-        return Usage(
-            named_servers=tuple(sorted(name for name in spawners if name)),
-            running=sum(1 for name in spawners if spawners[name].active and name != self.name),
-        )
 
     def forget_options(self) -> None:
         """Put the last good options where JupyterHub just stored refused ones."""

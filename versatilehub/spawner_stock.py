@@ -1,7 +1,7 @@
 """What stock DockerSpawner's options mean here, so that a configuration written for it keeps working.
 
-`allowed_images` are the admin's word and stand in the place of the policy's images; `mem_limit` and `cpu_limit` are what a
-server gets unless a smaller size was asked for; with `remove=False` a stopped container is resumed while it still fits.
+`allowed_images` are the admin's word and stand in the place of the policy's images, `mem_limit` and `cpu_limit` in that of its sizes
+(see `spawner_policy`); with `remove=False` a stopped container is resumed while it still fits.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from versatilehub import networks, policy
 from versatilehub.spawner_container import ContainerMixin
+from versatilehub.spawner_policy import PolicyMixin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 RESUME = "versatilehub.resume"
 
 
-class StockMixin(ContainerMixin):
+class StockMixin(PolicyMixin, ContainerMixin):
     """Options of DockerSpawner whose stock meaning needs help."""
 
     #: The image step two settled on, while DockerSpawner's own `start` asks about images again.
@@ -52,17 +53,12 @@ class StockMixin(ContainerMixin):
         return self._settled or str(await super().check_allowed(image))
 
     def set_limits(self, spec: LaunchSpec | None) -> None:
-        """Set memory and CPUs: what was granted, never more than the admin's `mem_limit` and `cpu_limit`."""
-        granted = policy.grant(spec, self.runtime.policy)
-        sized = spec is not None and bool(spec.profile)
-        if not self.mem_limit:  # nobody set it: DockerSpawner's default is 0, not None
-            self.mem_limit = granted.memory
-        elif sized or (spec is not None and spec.memory is not None):
-            self.mem_limit = min(self.mem_limit, granted.memory)
-        if not self.cpu_limit:
-            self.cpu_limit = granted.cpus
-        elif sized or (spec is not None and spec.cpus is not None):
-            self.cpu_limit = min(self.cpu_limit, granted.cpus)
+        """Give the container what was granted: memory, CPUs, processes and graphics cards."""
+        granted = policy.grant(spec, self.owner_policy())
+        self.mem_limit, self.cpu_limit = granted.memory, granted.cpus
+        self._granted = granted
+        pids = min(granted.pids, self.runtime.pids_limit or granted.pids)
+        self._shape = replace(self._shape, pids=pids, gpus=granted.gpus)
 
     # -- remove=False ------------------------------------------------------------------------
 
@@ -82,6 +78,7 @@ class StockMixin(ContainerMixin):
         mounts = [astuple(mount) for mount in self._shape.mounts]
         commit = self._shape.labels.get("versatilehub.commit", "")
         made_of = [environment.image_id, commit, self.mem_limit, self.cpu_limit, self.default_url, mounts]
+        made_of += [self._shape.pids, self._shape.gpus]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 
     async def undo_start(self) -> None:

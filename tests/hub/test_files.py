@@ -83,13 +83,13 @@ def test_a_file_survives_stop_and_start(hub: HubProcess, user: str) -> None:
 @pytest.mark.req("P12")
 def test_a_server_has_one_volume_labelled_as_its_own(hub: HubProcess, user: str) -> None:
     """The first start makes exactly one volume, which says whose it is; a second start makes no other."""
-    hub.run(user, "lab", image=BASE)
-    restart(hub, user, "lab")
+    hub.run(user, "lab1", image=BASE)
+    restart(hub, user, "lab1")
     found = volumes(hub, user)
 
-    assert [home_of(hub, user, "lab")] == list(found)
+    assert [home_of(hub, user, "lab1")] == list(found)
     (labels,) = found.values()
-    expected = {"hub": hub.hub_id, "owner": user, "server": "lab", "kind": "volume"}
+    expected = {"hub": hub.hub_id, "owner": user, "server": "lab1", "kind": "volume"}
     assert {f"versatilehub.{key}": value for key, value in expected.items()}.items() <= labels.items()
     assert "versatilehub.created" in labels
 
@@ -110,36 +110,36 @@ def test_two_servers_of_one_person_have_two_homes(hub: HubProcess, user: str) ->
 @pytest.mark.req("P15")
 def test_a_deleted_servers_name_starts_empty(hub: HubProcess, user: str) -> None:
     """A server deleted and made anew under the same name has a new, empty volume."""
-    hub.run(user, "lab", image=BASE)
-    write(hub, user, "old.txt", "old", "lab")
-    before = home_of(hub, user, "lab")
-    hub.halt(user, "lab", remove=True)
-    wait_for(lambda: not hub.model(user, "lab"), "the record gone")
+    hub.run(user, "lab1", image=BASE)
+    write(hub, user, "old.txt", "old", "lab1")
+    before = home_of(hub, user, "lab1")
+    hub.halt(user, "lab1", remove=True)
+    wait_for(lambda: not hub.model(user, "lab1"), "the record gone")
     assert [] == hub.containers(user)
 
-    hub.run(user, "lab", image=BASE)
+    hub.run(user, "lab1", image=BASE)
 
-    assert read(hub, user, "old.txt", "lab") is None
-    assert before != home_of(hub, user, "lab")
+    assert read(hub, user, "old.txt", "lab1") is None
+    assert before != home_of(hub, user, "lab1")
 
 
 @pytest.mark.req("P16")
 def test_a_rename_keeps_the_files(hub: HubProcess, user: str) -> None:
     """A server renamed over REST starts under its new name with its files, and under no other."""
-    hub.run(user, "lab", image=BASE)
-    write(hub, user, "kept.txt", "mine", "lab")
-    home = home_of(hub, user, "lab")
-    hub.halt(user, "lab")
+    hub.run(user, "lab1", image=BASE)
+    write(hub, user, "kept.txt", "mine", "lab1")
+    home = home_of(hub, user, "lab1")
+    hub.halt(user, "lab1")
 
-    renamed = hub.api("PATCH", hub.server_path(user, "lab"), json={"name": "atelier"})
+    renamed = hub.api("PATCH", hub.server_path(user, "lab1"), json={"name": "atelier"})
     hub.api("POST", hub.server_path(user, "atelier"))
     hub.wait_ready(user, "atelier")
 
     assert renamed.ok, renamed.text
     assert "mine" == read(hub, user, "kept.txt", "atelier")
     assert [home] == list(volumes(hub, user))
-    hub.run(user, "lab", image=BASE)
-    assert read(hub, user, "kept.txt", "lab") is None
+    hub.run(user, "lab1", image=BASE)
+    assert read(hub, user, "kept.txt", "lab1") is None
 
 
 @pytest.mark.req("S17", "P21", "K6")

@@ -276,7 +276,7 @@ def test_a_build_step_finds_nothing_of_the_hub(hub: HubProcess, forge: GitServer
     assert 2 == found.count("No such file or directory")
 
 
-@pytest.mark.parametrize("server", ["", "lab"], ids=["default", "named"])
+@pytest.mark.parametrize("server", ["", "lab1"], ids=["default", "named"])
 @pytest.mark.parametrize(
     ("name", "dockerfile", "phase"),
     [

@@ -241,14 +241,14 @@ def test_callables(callables: HubProcess, other_image: str, mark: str) -> None:
 
 
 def test_a_size_asked_for_is_within_the_admins(callables: HubProcess, other_image: str) -> None:
-    """A person may ask for less than `mem_limit`, not for more."""
-    sizes = {}
-    for memory in ("128M", "512M"):
-        name = callables.user(f"p{secrets.token_hex(3)}")
-        callables.run(name, image=other_image, memory=memory)
-        sizes[memory] = _inspect(callables, name)["HostConfig"]["Memory"]
+    """A person may ask for less than `mem_limit`, and is told the limit when they ask for more."""
+    name = callables.user(f"p{secrets.token_hex(3)}")
+    more = callables.launch(name, image=other_image, memory="512M")
+    callables.run(name, image=other_image, memory="128M")
 
-    assert sizes == {"128M": 128 * MIB, "512M": 256 * MIB}
+    assert (403, "memory_out_of_range") == (more.status_code, more.headers["VersatileHub-Error"])
+    assert "128M to 256M of memory; this one asks for 512M" in more.json()["message"]
+    assert 128 * MIB == _inspect(callables, name)["HostConfig"]["Memory"]
 
 
 def test_a_configured_reader_of_forms_stands(callables: HubProcess, other_image: str) -> None:

@@ -11,6 +11,7 @@ from traitlets.config import Config
 
 from versatilehub import config
 from versatilehub.config import configure, expectations, secret, undone
+from versatilehub.web.server_limit import named_server_limit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,4 +113,4 @@ def test_servers_outlive_the_hub(c: Any) -> None:
     hub = c.JupyterHub
 
     assert (False, True) == (hub.cleanup_servers, hub.allow_named_servers)
-    assert config.named_server_limit is hub.named_server_limit_per_user
+    assert named_server_limit is hub.named_server_limit_per_user
