@@ -248,7 +248,7 @@ def test_a_form_sent_to_a_new_server_comes_back_without_a_record(ska: HubProcess
 
 
 @pytest.mark.req("P26", "P5")
-def test_groups_differ(ska: HubProcess, owner: str, admin: Person) -> None:
+def test_groups_differ(ska: HubProcess, admin: Person) -> None:
     """No named server at all, two, or seven, by the owner's groups; of two groups the larger; the administrator's own do not count."""
     counts = {}
     join(ska, "admin", "large")

@@ -84,7 +84,7 @@ ONLY_IMPORTERS: dict[str, tuple[str, ...]] = {
     "docker": ("spawner", "spawner_*"),  # DockerSpawner's own client
     "dockerspawner": ("spawner", "spawner_*"),
     "alembic": ("store",),
-    "sqlalchemy": ("store",),
+    "sqlalchemy": ("store", "web.record_guard"),  # the latter listens to the hub's own table
     "subprocess": ("firewall", "doctor"),  # iptables, before the hub's loop runs; git.py uses asyncio's
 }
 
