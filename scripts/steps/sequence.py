@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps import browser, engine, images, packages, proxy, state, venv
+from steps import browser, engine, images, packages, proxy, registry, state, venv
 from steps.contract import ROOT, Contract, read_contract
 from steps.report import StepFailed, step
 
@@ -62,12 +62,14 @@ def prepare_run(contract: Contract, *extras: str) -> Ready:
 
 
 def prepare_test(contract: Contract) -> Ready:
-    """Set up what `make test` needs: what a hub needs, the tools, a browser and its judge."""
+    """Set up what `make test` needs: what a hub needs, the tools, a browser and its judge, a registry."""
     ready = prepare_run(contract, "dev", "test")
     with step("browser") as current:
         browser.ensure(current, contract)
     with step("axe") as current:
         browser.ensure_axe(current, contract)
+    with step("registry") as current:
+        registry.ensure(current, contract)
     return ready
 
 

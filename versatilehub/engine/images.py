@@ -99,12 +99,15 @@ class Images:
             "POST", f"images/{image}/tag", limit=NORMAL, params={"repo": repository, "tag": tag}
         )
 
-    async def remove(self, name: str, *, force: bool = False) -> None:
-        """Remove a name, and with its last name the image; one that is gone already is fine."""
+    async def remove(self, name: str, *, force: bool = False) -> bool:
+        """Remove a name, and with its last name the image; one that is gone already is fine. Tell whether the image went."""
         try:
-            await self._docker.call("DELETE", f"images/{name}", limit=LONG, params={"force": int(force)})
+            rows = await self._docker.json(
+                "DELETE", f"images/{name}", limit=LONG, params={"force": int(force)}
+            )
         except EngineNotFound:
-            return
+            return False
+        return any("Deleted" in row for row in rows or ())
 
 
 def _real(names: list[str] | None) -> tuple[str, ...]:

@@ -117,10 +117,15 @@ class Shelf:
         removed: list[ImageRecord] = []
         refused: list[tuple[ImageRecord, str]] = []
         freed = 0
+        filled = await self._contents.images()
         for some in _portions(plan.removals):
             containers = await self._engine.containers.list({})
             ends = await asyncio.gather(
-                *(self._take_away(step.image, containers) for step in some), return_exceptions=True
+                *(
+                    self._take_away(one.image, containers, with_content=one.image.id in filled)
+                    for one in some
+                ),
+                return_exceptions=True,
             )
             for step, end in zip(some, ends, strict=True):
                 if isinstance(end, VersatileHubError):
@@ -157,16 +162,18 @@ class Shelf:
         await asyncio.to_thread(self._forget_looks, images, before)
         return len(gone)
 
-    async def _take_away(self, image: ImageRecord, containers: Iterable[Container]) -> None:
+    async def _take_away(
+        self, image: ImageRecord, containers: Iterable[Container], *, with_content: bool = True
+    ) -> None:
         """Remove an image and what belongs to it; its content goes first, for a mark without an image would stay for ever."""
         async with self._book.doomed(image):
             users = [_use_of(one) for one in containers if one.image == image.id]
             planning.refuse_removal(replace(image, uses=tuple(users)))
-            await self._contents.remove(image.id)
+            if with_content:
+                await self._contents.remove(image.id)
             try:
-                for name in (*image.tags, *image.digests) or (image.id,):
-                    await self._engine.images.remove(name)
-                if await self._engine.images.find(image.id) is not None:
+                went = [await self._engine.images.remove(name) for name in (*image.tags, *image.digests)]
+                if not any(went):
                     await self._engine.images.remove(image.id)
             except EngineConflict as error:
                 raise ImageInUse(f"{image.name} has come into use: {error.message}") from error

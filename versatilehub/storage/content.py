@@ -67,6 +67,11 @@ class Contents:
         for name in (mark, *sorted(names - {mark})):
             await self._engine.volumes.remove(name)
 
+    async def images(self) -> frozenset[str]:
+        """Return the ids of the images that have content volumes."""
+        labels = {"versatilehub.hub": self._engine.hub, "versatilehub.kind": KIND}
+        return frozenset(one.labels.get(_IMAGE, "") for one in await self._engine.volumes.list(labels))
+
     async def close(self) -> None:
         """Wait for volumes that are being filled, and until the containers that filled them are gone."""
         await asyncio.gather(*self._filling.values(), return_exceptions=True)
