@@ -116,8 +116,8 @@ async def test_pruning_300_images(site: Site) -> None:
     await site.book.launched(ids[2], "bob", "")
     rules = Rules(older_than=30 * DAY, recent=0)
 
-    begun = time.monotonic()
     plan = (await site.shelf.inventory()).plan(rules)
+    begun = time.monotonic()
     outcome = await site.shelf.prune(rules)
     seconds = time.monotonic() - begun
     left = {one.id for one in await site.engine.images.list({"versatilehub.hub": site.word})}
