@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -197,6 +198,7 @@ class HubProcess:
             docker("rmi", "-f", image, check=False)
         for network in docker("network", "ls", "-q", "--filter", label).split():
             docker("network", "rm", network, check=False)
+        remove_images(Path("/var/lib/versatilehub") / self.hub_id)
         plan = NetworkPlan(hub_id=self.hub_id, network="", build_network="", hub_port=0)
         remove_walls(walls(plan, gateway="0.0.0.0"))
 
@@ -320,6 +322,18 @@ class HubProcess:
         """Run a shell line inside a running server and return its output."""
         options = ["-u", as_user] if as_user else []
         return docker("exec", *options, self.container(user, server), "sh", "-c", command)
+
+
+def remove_images(store: Path) -> None:
+    """Remove a folder of capped volumes' disk images, with their devices and links."""
+    for image in store.glob("*.img"):
+        found = subprocess.run(
+            ["losetup", "-n", "-O", "NAME", "-j", str(image)], capture_output=True, text=True, check=False
+        )
+        for device in found.stdout.split():
+            subprocess.run(["losetup", "-d", device], check=False)
+        (Path("/dev/vhub") / image.stem).unlink(missing_ok=True)
+    shutil.rmtree(store, ignore_errors=True)
 
 
 def _proxy_folders() -> list[str]:

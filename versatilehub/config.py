@@ -21,8 +21,9 @@ from traitlets.config.loader import LazyConfigValue
 from versatilehub.commands import deployment
 from versatilehub.config_culling import add_culler, only_reports_count
 from versatilehub.errors import EngineFailure
-from versatilehub.networks import NetworkPlan, prepare
+from versatilehub.networks import NetworkPlan, in_own_loop, prepare
 from versatilehub.runtime import VersatileHub
+from versatilehub.runtime_storage import require_storage
 from versatilehub.web.assets import TEMPLATES
 from versatilehub.web.handlers import extra_handlers, template_vars
 from versatilehub.web.server_limit import named_server_limit
@@ -93,7 +94,8 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
     *ca_bundle* is a PEM file of the certificates to trust when git hosts are asked (default: the machine's).
     *overrides* are traits of `VersatileHub`. The proxy's API takes ``port + 1``, the hub's API ``port + 81``.
 
-    Raises TypeError for an override that is no trait, `EngineFailure` when Docker does not answer.
+    Raises TypeError for an override that is no trait, `EngineFailure` when Docker does not answer, `StorageFailure` when
+    `require_hard_cap` is set and nothing on this machine holds a cap.
     """
     folder = Path(state).absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,6 +109,8 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
         "ca_bundle": str(Path(ca_bundle).absolute()) if ca_bundle else "",
     }
     gateway = _networks(settings, hub_port=port + 81)
+    if overrides.get("require_hard_cap"):
+        in_own_loop(require_storage(VersatileHub(**settings)))
     for name, value in settings.items():
         setattr(c.VersatileHub, name, value)
     deployment.write(folder, settings)
@@ -240,7 +244,7 @@ def _look_again_at_start(c: Any) -> None:
         only_reports_count(c)
         for sentence in undone(c):
             log.warning("%s", sentence)
-        for work in (resume_builds(), note_start()):
+        for work in (resume(), note_start()):
             task = loop.create_task(work)
             tasks.add(task)  # a loop holds its tasks weakly
             task.add_done_callback(tasks.discard)
@@ -248,15 +252,20 @@ def _look_again_at_start(c: Any) -> None:
     loop.call_soon(look)
 
 
-async def resume_builds() -> None:
-    """Adopt the builds that a hub before this one left, without waiting for somebody to ask for one of them."""
+async def resume() -> None:
+    """Adopt the builds that a hub before this one left, and make storage ready, before somebody asks for either."""
     while not (  # noqa: ASYNC110  # JupyterHub has no hook for "I have started"
         JupyterHub.initialized() and "spawner_class" in JupyterHub.instance().tornado_settings
     ):
         await asyncio.sleep(0.2)
     app = JupyterHub.instance()
+    runtime = VersatileHub.of(app.users.settings, config=app.config, log=app.log)
+    await asyncio.gather(runtime.prepare_storage(), _recover(runtime))
+
+
+async def _recover(runtime: VersatileHub) -> None:
     try:
-        await VersatileHub.of(app.users.settings, config=app.config, log=app.log).builds.recover()
+        await runtime.builds.recover()
     except EngineFailure as error:
         log.warning("Builds of before are not looked at yet: %s", error)
 

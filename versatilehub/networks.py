@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from versatilehub import firewall, naming
@@ -20,8 +20,9 @@ from versatilehub.errors import EngineUnavailable
 from versatilehub.firewall import Opening, Wall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
+T = TypeVar("T")
 log = logging.getLogger("versatilehub")
 
 #: Docker's own name for it; a daemon may be given another, and then has no such interface.
@@ -129,7 +130,7 @@ def prepare(plan: NetworkPlan) -> Prepared:
 
     Raises `EngineFailure` when Docker does not answer for *patience* seconds or refuses.
     """
-    gateway = _in_own_loop(plan)
+    gateway = in_own_loop(_ensure(plan))
     reason = "switched off in the configuration" if not plan.firewall else firewall.unavailable()
     if not reason:
         reason = firewall.raise_walls(walls(plan, gateway))
@@ -140,13 +141,13 @@ def prepare(plan: NetworkPlan) -> Prepared:
     return Prepared(gateway=gateway, unprotected=reason)
 
 
-def _in_own_loop(plan: NetworkPlan) -> str:
-    """Run `_ensure` to its end: JupyterHub reads its configuration inside a running event loop, so it gets a thread."""
-    box: list[str | BaseException] = []
+def in_own_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run *work* to its end: JupyterHub reads its configuration inside a running event loop, so it gets a thread."""
+    box: list[T | BaseException] = []
 
     def run() -> None:
         try:
-            box.append(asyncio.run(_ensure(plan)))
+            box.append(asyncio.run(work))
         except BaseException as error:  # noqa: BLE001  # handed to the caller's thread whole  # handed to the caller's thread whole
             box.append(error)
 

@@ -26,6 +26,7 @@ from versatilehub.runtime_culling import CullingTraits
 from versatilehub.runtime_images import ImageTraits
 from versatilehub.runtime_ledger import LedgerPart
 from versatilehub.runtime_policy import PolicyTraits
+from versatilehub.runtime_storage import StorageTraits
 from versatilehub.storage.placement import Placement
 from versatilehub.storage.volumes import Volumes
 from versatilehub.store import Store
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 SETTINGS_KEY = "versatilehub"
 
 
-class VersatileHub(BuildTraits, CullingTraits, ImageTraits, LedgerPart, PolicyTraits, LoggingConfigurable):
+class VersatileHub(
+    BuildTraits, CullingTraits, ImageTraits, LedgerPart, PolicyTraits, StorageTraits, LoggingConfigurable
+):
     """Settings of one deployment; `versatilehub.configure` sets them, or `c.VersatileHub.<name>` on a stock hub."""
 
     hub_id = Unicode(
@@ -193,6 +196,8 @@ class VersatileHub(BuildTraits, CullingTraits, ImageTraits, LedgerPart, PolicyTr
         parts = self.__dict__  # cached properties: only what was used exists
         if "builds" in parts:
             await self.builds.close()
+        if "storage" in parts:
+            await self.storage.close()
         if "http" in parts:
             await self.http.close()
         if "engine" in parts:

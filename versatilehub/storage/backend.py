@@ -20,6 +20,9 @@ BACKEND = "versatilehub.backend"
 CAP = "versatilehub.cap"
 """Labels of a volume: which backend made it ("" for the plain one), and its cap in bytes when it was made."""
 
+TRIAL = "vh-trial-"
+"""Beginning of the names of volumes that only try a backend."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:

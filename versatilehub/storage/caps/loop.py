@@ -13,7 +13,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from versatilehub.errors import EngineConflict, StorageFailure
-from versatilehub.storage.backend import BACKEND, CAP, Measured, Measuring, same_owner
+from versatilehub.storage.backend import BACKEND, CAP, TRIAL, Measured, Measuring, same_owner
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -51,7 +51,9 @@ class Loop(Measuring):
                 f"live-restore is on, and Docker {version} is older than 24.0.6.",
                 hint='Set "live-restore": false in daemon.json, or update Docker.',
             )
-        await self._attendant.ask("loop.check")
+        for name in await self.images():
+            if name.startswith(TRIAL):  # of a hub that was killed within a trial
+                await self._attendant.ask("loop.remove", name=name)
 
     async def create(self, name: str, labels: Mapping[str, str], cap: int | None) -> StoredVolume:
         """Make image, file system, device and volume, in this order; a run that was killed is finished."""
@@ -126,5 +128,5 @@ def _uuid(name: str) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    found = re.match(r"\d+(?:\.\d+)*", version)
-    return tuple(int(part) for part in found.group().split(".")) if found else ()
+    found = re.fullmatch(r"(\d+(?:\.\d+)*).*", version)
+    return tuple(int(part) for part in found[1].split(".")) if found else ()

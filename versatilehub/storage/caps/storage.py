@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from versatilehub.errors import EngineFailure, StorageFailure, VersatileHubError
 from versatilehub.storage.backend import BACKEND, Backend, Measuring, Plain, same_owner
 
+from . import trial
 from .attendant import Attendant
 from .btrfs import Btrfs
 from .local import Local
@@ -81,6 +82,7 @@ class Storage(Measuring):
         """Return the choice, made by trying at the first call. Raises as `choose`."""
         async with self._choosing:
             if self.choice is None:
+                await self._sweep()
                 self.choice = await choose(
                     self._engine,
                     self._backends,
@@ -90,6 +92,14 @@ class Storage(Measuring):
                 )
                 self._told(self.choice)
         return self.choice
+
+    async def _sweep(self) -> None:
+        """Remove what the trials of a hub that was killed within one have left."""
+        labels = {"versatilehub.hub": self._engine.hub, "versatilehub.role": trial.ROLE}
+        for container in await self._engine.containers.list(labels):
+            await self._engine.containers.remove(container.id)
+        for volume in await self._engine.volumes.list(labels):
+            await self._of(volume).remove(volume.name)
 
     async def attach_all(self, labels: Mapping[str, str]) -> list[str]:
         """Make every volume with *labels* ready, as after a reboot; return a sentence for each that is not."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from versatilehub.errors import EngineFailure, EngineUnavailable, StorageFailure, VersatileHubError
+from versatilehub.storage.backend import TRIAL
 
 from .soft import Soft
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from versatilehub.engine import Engine
     from versatilehub.storage.backend import Backend
 
+ROLE: Final = "trial"
+"""Label of what a trial makes."""
 _CAP: Final = 16 << 20
 _BEYOND: Final = 64 << 20
 _WRITER: Final = """
@@ -98,8 +101,8 @@ async def choose(
 async def prove(engine: Engine, backend: Backend, *, image: str) -> None:
     """Raise `VersatileHubError` with the reason unless a cap of *backend* holds; nothing of the trial stays."""
     await backend.usable()
-    name = f"vh-trial-{secrets.token_hex(8)}"
-    labels = engine.labels("helper", extra={"versatilehub.role": "trial"})
+    name = f"{TRIAL}{secrets.token_hex(8)}"
+    labels = engine.labels("helper", extra={"versatilehub.role": ROLE})
     try:
         await backend.create(name, labels, _CAP)
         await backend.ready(name)
@@ -117,7 +120,7 @@ async def _write(engine: Engine, volume: str, *, image: str) -> int:
         "Entrypoint": ["python3", "-c", _WRITER, str(_CAP), str(_BEYOND)],
         "Cmd": [],
         "User": "0:0",
-        "Labels": engine.labels("helper", extra={"versatilehub.role": "trial"}),
+        "Labels": engine.labels("helper", extra={"versatilehub.role": ROLE}),
         "NetworkDisabled": True,
         "HostConfig": {
             "NetworkMode": "none",
