@@ -94,8 +94,8 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
     *ca_bundle* is a PEM file of the certificates to trust when git hosts are asked (default: the machine's).
     *overrides* are traits of `VersatileHub`. The proxy's API takes ``port + 1``, the hub's API ``port + 81``.
 
-    Raises TypeError for an override that is no trait, `EngineFailure` when Docker does not answer, `StorageFailure` when
-    `require_hard_cap` is set and nothing on this machine holds a cap.
+    Raises TypeError for an override that is no trait, `EngineFailure` when Docker does not answer, `StorageFailure` without a
+    backend for `require_hard_cap`.
     """
     folder = Path(state).absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,8 +109,6 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
         "ca_bundle": str(Path(ca_bundle).absolute()) if ca_bundle else "",
     }
     gateway = _networks(settings, hub_port=port + 81)
-    if overrides.get("require_hard_cap"):
-        in_own_loop(require_storage(VersatileHub(**settings)))
     for name, value in settings.items():
         setattr(c.VersatileHub, name, value)
     deployment.write(folder, settings)
@@ -128,7 +126,7 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
 
 
 def _networks(settings: dict[str, Any], *, hub_port: int) -> str:
-    """Make the hub's networks and their rules; return the address the hub's API listens on."""
+    """Make the hub's networks and their rules, see to required storage; return the address the hub's API listens on."""
     hub = VersatileHub(**settings)
     plan = NetworkPlan(
         hub_id=hub.hub_id,
@@ -139,7 +137,10 @@ def _networks(settings: dict[str, Any], *, hub_port: int) -> str:
         firewall=hub.firewall,
         patience=hub.engine_patience,
     )
-    return prepare(plan).gateway
+    gateway = prepare(plan).gateway
+    if hub.require_hard_cap:
+        in_own_loop(require_storage(hub))
+    return gateway
 
 
 def _accounts(c: Any, folder: Path, users_csv: Path) -> None:
