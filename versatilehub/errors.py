@@ -134,6 +134,26 @@ class SourceTooSlow(SourceFailure):
     code = "source_too_slow"
 
 
+class RecordNotFound(SourceFailure):
+    """The archive has no such record, or no such version of it."""
+
+    code = "record_not_found"
+    status = 404
+
+
+class RecordNotReadable(SourceNotReadable):
+    """The archive has the record and shows its files to nobody: they are restricted, embargoed or not published yet."""
+
+    code = "record_restricted"
+
+
+class ArchiveUnknown(SourceFailure):
+    """A DOI or link leads to a place that none of the archives we can read owns."""
+
+    code = "archive_unknown"
+    status = 404
+
+
 class BuildFailed(VersatileHubError):
     """A build ended without an image. *cause_file* is the repository file at fault where known, *lines* the last of the log."""
 

@@ -26,6 +26,7 @@ from versatilehub.runtime_culling import CullingTraits
 from versatilehub.runtime_images import ImageTraits
 from versatilehub.runtime_ledger import LedgerPart
 from versatilehub.runtime_policy import PolicyTraits
+from versatilehub.runtime_sources import SourceTraits
 from versatilehub.runtime_storage import StorageTraits
 from versatilehub.storage.placement import Placement
 from versatilehub.storage.volumes import Volumes
@@ -40,7 +41,14 @@ SETTINGS_KEY = "versatilehub"
 
 
 class VersatileHub(
-    BuildTraits, CullingTraits, ImageTraits, LedgerPart, PolicyTraits, StorageTraits, LoggingConfigurable
+    BuildTraits,
+    CullingTraits,
+    ImageTraits,
+    LedgerPart,
+    PolicyTraits,
+    SourceTraits,
+    StorageTraits,
+    LoggingConfigurable,
 ):
     """Settings of one deployment; `versatilehub.configure` sets them, or `c.VersatileHub.<name>` on a stock hub."""
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from versatilehub.errors import InvalidInput, InvalidSource
 from versatilehub.source_address import split_url
+
+if TYPE_CHECKING:
+    from versatilehub.record_plan import RecordPlan
 
 GIT_PROVIDERS = frozenset(("bitbucket", "codeberg", "gist", "git", "github", "gitlab"))
 
@@ -69,7 +72,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedSource:
-    """A source whose ref was resolved, once, to *commit* (40 or 64 hex digits); *ref* stays as typed, for people."""
+    """A source whose ref was resolved, once, to *commit* (40 or 64 hex digits); *ref* stays as typed, for people.
+
+    For a record of an archive *record* says how to get that version of it, and *commit* is its digest.
+    """
 
     provider: str
     url: str
@@ -77,11 +83,17 @@ class ResolvedSource:
     ref: str = ""
     subdir: str = ""
     open: str = ""
+    record: RecordPlan | None = None
 
     @property
     def name(self) -> str:
         """The folder its content gets in the home directory."""
         return folder_name(self.url)
+
+    @property
+    def version(self) -> str:
+        """What people call it: "commit …", or an archive's own name of the version."""
+        return self.record.version if self.record else f"commit {self.commit}"
 
 
 def folder_name(url: str) -> str:

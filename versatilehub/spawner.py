@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dockerspawner import DockerSpawner
 from traitlets import Integer, default
 
-from versatilehub import git, naming
+from versatilehub import naming, resolver
 from versatilehub.errors import VersatileHubError
 from versatilehub.hardening import ContainerMount, ContainerShape
 from versatilehub.landing import open_url
@@ -109,11 +109,13 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
     async def _environment(self, spec: LaunchSpec | None) -> Environment:
         """Return the image to run: built from the repository, or the one named, checked to be usable."""
         if spec is not None and spec.source is not None:
-            self.say("resolve", f"Asking {spec.source.url} for {spec.source.ref or 'its default branch'}")
-            self.resolved = await git.resolve(
-                spec.source, self.owner_policy().sources, ca_bundle=self.runtime.ca_bundle
+            newest = "its default branch" if spec.source.is_git else "its newest version"
+            self.say("resolve", f"Asking {spec.source.url} for {spec.source.ref or newest}")
+            self.resolved = await resolver.resolve(
+                spec.source, self.owner_policy().sources, self.runtime.asking
             )
-            self.say("resolve", f"Commit {self.resolved.commit}", outcome="ok")
+            said = self.resolved.version
+            self.say("resolve", said[:1].upper() + said[1:], outcome="ok")
             return await self.runtime.builds.ensure(self.resolved, self.launch.add, lane=self.user.name)
         self.resolved = None
         image = spec.image if spec is not None and spec.image else self.image
@@ -183,7 +185,8 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
             self.say("start", f"{changed} kept as before")
         if placed.count:
             came = "1 file" if placed.count == 1 else f"{placed.count} files"
-            self.say("start", f"{came} came from commit {resolved.commit[:7]}")
+            origin = resolved.version if resolved.record else f"commit {resolved.commit[:7]}"
+            self.say("start", f"{came} came from {origin}")
 
     def _interrupted(self) -> bool:
         return bool(self.placing) and self._placing is None and self._to_place is None

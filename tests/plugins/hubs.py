@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.archives import Archives
 from tests.gitserver import GitServer
 from tests.hubprocess import HubProcess, bridge_address
 from tests.secondengine import SecondEngine
@@ -47,8 +48,18 @@ def forge(bridge: str) -> Iterator[GitServer]:
 
 
 @pytest.fixture(scope="session")
+def archives(bridge: str) -> Iterator[Archives]:
+    """Research archives that the hub and its fetch containers can reach."""
+    with Archives(bind="0.0.0.0", name=bridge) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def make_hub(
-    tmp_path_factory: pytest.TempPathFactory, session_label: SessionLabel, forge: GitServer
+    tmp_path_factory: pytest.TempPathFactory,
+    session_label: SessionLabel,
+    forge: GitServer,
+    archives: Archives,
 ) -> Iterator[Callable[..., HubProcess]]:
     """Make hubs of their own, for tests that kill or reconfigure one; all are removed in the end."""
     made: list[HubProcess] = []
@@ -57,9 +68,9 @@ def make_hub(
         state: Path = tmp_path_factory.mktemp("state")
         hub = HubProcess(
             state=state,
-            lines=TEST_LINES + lines,
+            lines=TEST_LINES + f"\n    c.VersatileHub.archive_hosts = {archives.hosts}\n" + lines,
             users={name: f"{name}-password-1" for name in ACCOUNTS},
-            extra_sources=(forge.base,),
+            extra_sources=(forge.base, archives.url),
             session=session_label.value,
             **kwargs,  # type: ignore[arg-type]  # fields of HubProcess
         )

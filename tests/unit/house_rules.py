@@ -27,6 +27,7 @@ PURE = (
     "volume_grants",
     "landing",
     "readable",
+    "record_*",
     "links",
     "culling",
     "events",
@@ -50,7 +51,7 @@ PURE = (
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "text"),
     tuple(name for name in PURE if name not in {"errors", "text"}),
-    ("git", "git_*", "engine", "firewall", "presets"),
+    ("git", "git_*", "records", "records_*", "resolver", "engine", "firewall", "presets"),
     ("builds", "storage", "store", "ledger", "images", "networks", "launch", "readiness"),
     ("runtime", "runtime_*", "spawner", "spawner_*", "authenticator", "authenticator_*", "hooks", "web"),
     ("doctor", "commands", "culler"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from versatilehub.record_plan import RecordPlan
 from versatilehub.sources import ResolvedSource
 
 if TYPE_CHECKING:
@@ -73,14 +74,18 @@ class Attempt:
 
     def to_json(self) -> dict[str, Any]:
         """Return what a hub that comes back needs to go on."""
-        source = {
+        source: dict[str, Any] = {
             name: getattr(self.source, name)
             for name in ("provider", "url", "commit", "ref", "subdir", "open")
         }
+        if self.source.record:
+            source["record"] = self.source.record.to_json()
         names = ("id", "identity", "builder", "base", "created", "python")
         return {**{name: getattr(self, name) for name in names}, "source": source}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Attempt:
         """Read what `to_json` wrote."""
-        return cls(**{**raw, "source": ResolvedSource(**raw["source"])})
+        record = raw["source"].get("record")
+        plan = RecordPlan.from_json(record) if record else None
+        return cls(**{**raw, "source": ResolvedSource(**{**raw["source"], "record": plan})})

@@ -75,7 +75,7 @@ class Run:
         """Return the environment, its image tagged; the log is at `probing` then. Raises `BuildFailed`."""
         settings = self._settings
         if self._enter(BuildState.FETCHING, "Fetching the repository"):
-            self._say(f"Fetching {self._attempt.source.url}, commit {self._attempt.source.commit}")
+            self._say(f"Fetching {self._attempt.source.url}, {self._attempt.source.version}")
         # All at once: render and build start up while fetch works, and wait for its files.
         await self._containers.begin(self._attempt, *_STILL_NEEDED.get(self._log.state, ()))
         await self._read("fetch", BuildState.FETCHING, settings.fetch_timeout)

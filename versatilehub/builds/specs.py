@@ -96,7 +96,8 @@ class Specs:
                     "files": settings.tree_files,
                 }
                 prefixes = [f"{top.origin}{top.path}" for top in map(split_url, settings.extra_sources)]
-                return {**where, "ref": source.ref, "prefixes": prefixes, "limits": limits}
+                record = {"record": source.record.packed()} if source.record else {}
+                return {**where, "ref": source.ref, "prefixes": prefixes, "limits": limits, **record}
             case "build":
                 limits = {
                     "seconds": settings.timeout,
@@ -144,7 +145,9 @@ class Specs:
     async def _network_of(self, attempt: Attempt, role: str) -> str:
         if role not in {"fetch", RENDER_ONLINE}:
             return "none"
-        if role == "fetch" and self._is_on_this_machine(attempt.source.url):
+        record = attempt.source.record
+        urls = [file.url for file in record.files] if record else [attempt.source.url]
+        if role == "fetch" and any(map(self._is_on_this_machine, urls)):
             return "host"  # no bridge reaches the host's loopback, and the administrator named this source
         if not self._network_id:
             name = self._settings.network or f"{naming.network_name(self._engine.hub)}-build"

@@ -33,12 +33,13 @@ class FetchLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchJob:
-    """Bring *commit* of *url*; http only below one of *prefixes*."""
+    """Bring *commit* of *url*, or what the plan *record* of an archive names; http only below one of *prefixes*."""
 
     url: str
     commit: str
     ref: str = ""
     subdir: str = ""
+    record: str = ""
     prefixes: tuple[str, ...] = ()
     limits: FetchLimits = field(default_factory=FetchLimits)
 
@@ -118,6 +119,7 @@ def fetch_job(job: Mapping[str, JSON]) -> FetchJob:
         commit=_text(job, "commit"),
         ref=_text(job, "ref", ""),
         subdir=_text(job, "subdir", ""),
+        record=_text(job, "record", ""),
         prefixes=_texts(job, "prefixes"),
         limits=FetchLimits(
             seconds=_number(limits, "seconds", default.seconds),
