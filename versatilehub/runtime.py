@@ -21,6 +21,7 @@ from versatilehub import naming
 from versatilehub.builds.jobs import Builds
 from versatilehub.engine import Engine
 from versatilehub.hardening import Isolation
+from versatilehub.runtime_accounting import AccountingPart
 from versatilehub.runtime_builds import BuildTraits
 from versatilehub.runtime_culling import CullingTraits
 from versatilehub.runtime_images import ImageTraits
@@ -41,6 +42,7 @@ SETTINGS_KEY = "versatilehub"
 
 
 class VersatileHub(
+    AccountingPart,
     BuildTraits,
     CullingTraits,
     ImageTraits,

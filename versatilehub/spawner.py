@@ -91,6 +91,7 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
             if not self.admitted:  # an administrator's own `apply_user_options` was asked
                 self.admit()
             self.begin_lifetime(spec)
+            await self.check_budget()
             environment = await self._environment(spec)
             await self._storage(spec, environment)
             address = await self._run(spec, environment)

@@ -15,6 +15,7 @@ import aiohttp
 from jupyterhub.utils import utcnow
 
 from versatilehub.culling import is_busy
+from versatilehub.errors import Refusal
 from versatilehub.events import Kind
 from versatilehub.runtime_culling import LIFETIME, STATE_KEY
 from versatilehub.spawner_engine import UNKNOWN
@@ -73,6 +74,17 @@ class LifetimeMixin(RecordMixin):
         self.keep_until = until
         self.save_state()
         self._record(Kind.SERVER_EXTENDED, until=until.isoformat())
+
+    async def check_budget(self) -> None:
+        """Raise `Refusal` when the owner's budget of this month is used up; whoever acts, it is the owner's.
+
+        Starts at the same moment are not held apart: they may all pass just before the end of a budget.
+        """
+        try:
+            await self.runtime.check_budget(self.user.name, self.runtime.policy_of(self.user))
+        except Refusal as refusal:
+            self._record(Kind.REFUSED, code=refusal.code)
+            raise
 
     # -- the ledger ------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.enginefault import EngineProxy
+from tests.hub.clocks import LINES
 from tests.hubprocess import docker
 
 if TYPE_CHECKING:
@@ -77,3 +78,15 @@ def person(frail: HubProcess, engine: EngineProxy) -> Iterator[str]:
     engine.come_back()
     for server in frail.api("GET", f"users/{name}").json().get("servers", {}):
         frail.halt(name, server)
+
+
+@pytest.fixture(scope="session")
+def clocked(make_hub: Callable[..., HubProcess]) -> HubProcess:
+    """A hub whose culler looks every second, and that asks its proxy for nothing."""
+    return make_hub(LINES).start()
+
+
+@pytest.fixture
+def customer(clocked: HubProcess) -> str:
+    """Somebody of their own at that hub."""
+    return clocked.user(f"c{secrets.token_hex(4)}")

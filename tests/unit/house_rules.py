@@ -32,6 +32,7 @@ PURE = (
     "culling",
     "events",
     "accounting",
+    "budgets",
     "risks",
     "hardening",
     "git_refs",
