@@ -94,9 +94,7 @@ def _read_refs(output: bytes) -> RemoteRefs:
 
 async def _ask(source: Source, rules: SourceRules, limits: GitLimits, ca_bundle: str) -> tuple[str, bytes]:
     """Return the URL that answered and what it said."""
-    if (
-        not source.is_git
-    ):  # `resolver` sends those to their archives; a caller of ours that does not is met here
+    if not source.is_git:  # only a caller that goes round `resolver` gets here
         raise InvalidSource(
             f"{source.url} is a record of an archive, which git cannot read.",
             hint="Paste the link of a git repository, such as https://github.com/owner/repository.",
