@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from versatilehub.errors import InvalidSource
+from versatilehub.text import draws_nothing
 
 MAX_TEXT = 2048  # characters of a pasted text or URL
 MAX_REF = 255  # bytes: a loose ref is a file below .git/refs, and file systems stop there
@@ -20,10 +21,6 @@ EXAMPLE = "Paste for example https://github.com/owner/repository, or a DOI such 
 
 _REF_SIGNS = frozenset("._/+-")
 _PATH_SIGNS = frozenset(" !#$&'()+,-./=@[]_~")
-# Letters and marks that draw nothing (Unicode's Default_Ignorable_Code_Point outside category C).
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]",
-)
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 
 
@@ -44,7 +41,7 @@ def is_name_character(character: str, signs: frozenset[str]) -> bool:
     if character in signs:
         return True
     category = unicodedata.category(character)
-    return (category[0] in "LM" or category == "Nd") and not _INVISIBLE.fullmatch(character)
+    return (category[0] in "LM" or category == "Nd") and not draws_nothing(character)
 
 
 def check_text(text: str) -> None:
@@ -54,7 +51,7 @@ def check_text(text: str) -> None:
     if len(text) > MAX_TEXT:
         raise refused(f"An address may have {MAX_TEXT} characters; this one has {len(text)}.")
     for character in text:
-        if unicodedata.category(character)[0] in "CZ" or _INVISIBLE.fullmatch(character):
+        if unicodedata.category(character)[0] in "CZ" or draws_nothing(character):
             message = (
                 f"The address holds the character U+{ord(character):04X}, which is a space or cannot be seen."
             )

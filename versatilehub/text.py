@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 #: Unicode categories of characters nobody can see: control, format, surrogate, private, unassigned, line, paragraph.
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
-
 # Letters and marks that draw nothing (Unicode's Default_Ignorable_Code_Point outside category C)
 _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
 
+def draws_nothing(character: str) -> bool:
+    """Tell whether *character* is a letter or mark that leaves its place empty."""
+    return bool(_BLANK.fullmatch(character))
+
+
 def unseen(text: str) -> str:
     """Return the first character of *text* that cannot be seen, spelled like ``U+202E``; "" when all can."""
-    found = next((c for c in text if unicodedata.category(c) in UNSEEN or _BLANK.fullmatch(c)), "")
+    found = next((c for c in text if unicodedata.category(c) in UNSEEN or draws_nothing(c)), "")
     return f"U+{ord(found):04X}" if found else ""
 
 
