@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import statistics
 import sys
 import tempfile
@@ -17,15 +18,21 @@ from typing import TYPE_CHECKING
 
 from tests.buildsite import BASE, site
 from versatilehub.storage.placement import Placement
-from versatilehub.storage.volumes import Volumes
 
 if TYPE_CHECKING:
     from versatilehub.builds.events import BuildEvent
+    from versatilehub.engine import Engine
 
 BUILDER = "versatilehub/builder:latest"
 FILES = {"Dockerfile": f"FROM {BASE}\nCOPY . /srv/repo/\nRUN sleep 2\n"}
 ASKING = "Asking the git host for the commit"
 _DONE = re.compile(r"#\d+ DONE (?P<seconds>[\d.]+)s")
+
+
+async def _volume(engine: Engine, server: str) -> str:
+    name = f"vh-{secrets.token_hex(8)}"
+    await engine.volumes.create(name, engine.labels("volume", owner="bench", server=server))
+    return name
 
 
 async def measure(runs: int, builder: str) -> dict[str, list[float]]:
@@ -36,8 +43,7 @@ async def measure(runs: int, builder: str) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as folder:
         async with site(Path(folder), {"versatilehub.test": "benchmark"}, builder=builder) as opened:
             builds, placement = opened.builds(), Placement(opened.engine, builder=builder)
-            volumes = Volumes(opened.engine)
-            volume = (await volumes.ensure("bench", "")).name
+            volume = await _volume(opened.engine, "bench")
             for number in range(runs):
                 source = opened.source(FILES, f"r{number}")
                 seen: list[tuple[float, BuildEvent]] = []
@@ -52,7 +58,7 @@ async def measure(runs: int, builder: str) -> dict[str, list[float]]:
                 begun = time.monotonic()
                 await builds.ensure(source, lambda _: None)
                 figures["relaunch"].append(time.monotonic() - begun)
-                home = (await volumes.ensure("bench", f"s{number}")).name
+                home = await _volume(opened.engine, f"s{number}")
                 await placement.place(found, volume, name=f"r{number}")  # fills the content
                 begun = time.monotonic()
                 await placement.place(found, home, name=f"r{number}")

@@ -35,12 +35,13 @@ class Isolation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerMount:
-    """One mount of a container: a volume, or a tmpfs when *source* is ""."""
+    """One mount of a container: a volume, a host folder (*bind*), or a tmpfs when *source* is ""."""
 
     target: str
     source: str = ""
     read_only: bool = False
     size: int = 0
+    bind: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,17 @@ def _host_defaults(isolation: Isolation, shape: ContainerShape) -> dict[str, Any
 def _mounts(mounts: Sequence[ContainerMount]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for mount in mounts:
-        if mount.source:
+        if mount.bind:
+            # Nothing mounted below it comes along read-only: engines before 25 would leave that writable.
+            options: dict[str, Any] = {"Propagation": "rprivate", "NonRecursive": mount.read_only}
+            row = {
+                "Type": "bind",
+                "Source": mount.source,
+                "Target": mount.target,
+                "ReadOnly": mount.read_only,
+            }
+            rows.append({**row, "BindOptions": options})
+        elif mount.source:
             rows.append(
                 {
                     "Type": "volume",

@@ -29,8 +29,8 @@ from versatilehub.runtime_ledger import LedgerPart
 from versatilehub.runtime_policy import PolicyTraits
 from versatilehub.runtime_sources import SourceTraits
 from versatilehub.runtime_storage import StorageTraits
+from versatilehub.runtime_volumes import VolumeTraits
 from versatilehub.storage.placement import Placement
-from versatilehub.storage.volumes import Volumes
 from versatilehub.store import Store
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class VersatileHub(
     PolicyTraits,
     SourceTraits,
     StorageTraits,
+    VolumeTraits,
     LoggingConfigurable,
 ):
     """Settings of one deployment; `versatilehub.configure` sets them, or `c.VersatileHub.<name>` on a stock hub."""
@@ -175,11 +176,6 @@ class VersatileHub(
     def builds(self) -> Builds:
         """All builds of this hub."""
         return Builds(self.engine, self.build_settings())
-
-    @cached_property
-    def volumes(self) -> Volumes:
-        """All volumes of this hub."""
-        return Volumes(self.engine)
 
     @cached_property
     def placement(self) -> Placement:

@@ -7,23 +7,22 @@ Everything that needs no spawner lives elsewhere.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from dockerspawner import DockerSpawner
 from traitlets import Integer, default
 
-from versatilehub import naming, resolver
+from versatilehub import resolver
 from versatilehub.errors import VersatileHubError
-from versatilehub.hardening import ContainerMount, ContainerShape
+from versatilehub.hardening import ContainerShape
 from versatilehub.landing import open_url
-from versatilehub.mounts import plan_mounts
 from versatilehub.readiness import wait_until_answers
 from versatilehub.runtime import VersatileHub
 from versatilehub.spawner_engine import UNKNOWN, as_ours
 from versatilehub.spawner_lifetime import LifetimeMixin
 from versatilehub.spawner_options import OptionsMixin
 from versatilehub.spawner_stock import StockMixin
+from versatilehub.spawner_storage import StorageMixin, container_mounts
 from versatilehub.web.errors import to_web_error
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from versatilehub.spec import LaunchSpec
 
 
-class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
+class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin, StorageMixin):
     """Everything versatilehub adds to a DockerSpawner; put it before DockerSpawner or one of its subclasses."""
 
     ready_timeout = Integer(
@@ -51,6 +50,7 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
         self._shape = ContainerShape()
         self._placing: asyncio.Task[None] | None = None
         self._to_place: tuple[Environment, ResolvedSource] | None = None
+        self._environment_now: Environment | None = None
 
     @property
     def runtime(self) -> VersatileHub:  # type: ignore[override]
@@ -87,9 +87,11 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
     async def start(self) -> Any:
         """Start the server; return the address it answers at. Failures are `SpawnException`s that say what to do."""
         try:
+            self.runtime.look_after_volumes()
             spec = self.spec or self.read_options(self.user_options)
             if not self.admitted:  # an administrator's own `apply_user_options` was asked
                 self.admit()
+            await self.grant(spec)
             self.begin_lifetime(spec)
             await self.check_budget()
             environment = await self._environment(spec)
@@ -125,25 +127,11 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
         return await self.runtime.builds.examine(image)
 
     async def _storage(self, spec: LaunchSpec | None, environment: Environment) -> None:
-        """Have the volume and decide what appears where; its name is on record before it exists."""
-        if spec is not None and spec.placement == "image":
-            volume = ""
-        elif self.volume and await self.runtime.volumes.is_there(self.volume, self.user.name):
-            volume = self.volume
-        else:
-            volume = self.volume or naming.volume_name(
-                self.runtime.hub_id, self.user.name, self.name, secrets.token_hex(4)
-            )
-            self.volume, self.placed = volume, ""
-            self.save_state()
-            await self.runtime.volumes.ensure(self.user.name, self.name, name=volume)
-        plan = plan_mounts(home=environment.home, home_volume=volume, image_volumes=environment.volumes)
+        """Have the volumes and decide what appears where."""
+        volume, plan = await self.have_storage(spec, environment)
         self._shape = ContainerShape(
             labels={**self._labels(), **self._origin(environment)},
-            mounts=tuple(
-                ContainerMount(target=m.target, source=m.source, read_only=m.read_only, size=m.size)
-                for m in plan.mounts
-            ),
+            mounts=container_mounts(plan),
             user=environment.user,
             working_dir=environment.home if volume else environment.repo_dir,
         )
@@ -157,6 +145,7 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
     async def _run(self, spec: LaunchSpec | None, environment: Environment) -> tuple[str, int]:
         """Create and start the container, content placed beside it while the server boots."""
         self.say("start", "Starting the server")
+        self._environment_now = environment
         self.set_limits(spec)
         if spec is not None and spec.open:
             folder = self.resolved.name if self.resolved and spec.placement == "home" else ""
@@ -172,6 +161,8 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin):
 
     async def start_object(self) -> None:
         """Start the container; place repository content at the same time, for the server needs a second to boot."""
+        if self._environment_now is not None:
+            await self.own_mount_points(self._environment_now)
         if self._to_place is not None:
             self._placing = asyncio.create_task(self._place(*self._to_place))
             self._to_place = None

@@ -7,7 +7,7 @@ refused is taken out of the database, where the next start would find it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traitlets import default
 
@@ -18,6 +18,9 @@ from versatilehub.spec import LaunchSpec
 from versatilehub.web.errors import WebError, to_web_error
 from versatilehub.web.form import FormState, pick_fields, render_options_form
 
+if TYPE_CHECKING:
+    from versatilehub.mounts import GrantedMount
+
 
 class OptionsMixin(PolicyMixin):
     """Options form, its reading, and the one `parse` and `check` every way in ends in."""
@@ -26,6 +29,11 @@ class OptionsMixin(PolicyMixin):
     good_options: Mapping[str, Any] | None = None
     #: What this start was asked for; None when nothing was.
     spec: LaunchSpec | None = None
+
+    if TYPE_CHECKING:  # of `StorageMixin`
+
+        async def grant(self, spec: LaunchSpec | None, home: str = "") -> tuple[GrantedMount, ...]:
+            """Return what of the spec's mounts appears and how."""
 
     # -- the form --------------------------------------------------------------------------
 
@@ -60,13 +68,14 @@ class OptionsMixin(PolicyMixin):
     def _options_from_form_default(self) -> Any:
         return self.read_form
 
-    def read_form(self, form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    async def read_form(self, form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """Return the user options a form stands for.
 
         Raises ValueError, for which JupyterHub shows the form again; what was typed waits in the runtime for that.
         """
         try:
             spec = self._read_form(form)
+            await self.grant(spec)
             if not self.owner_policy().admin_may_exceed:  # else the start decides, which knows who asks
                 policy.check_running(self.owner_policy(), usage_of(self.user, self.name))
         except VersatileHubError as error:
@@ -82,6 +91,11 @@ class OptionsMixin(PolicyMixin):
         """
         if self.options_from_form == self.read_form:
             self._read_form(form)
+
+    async def check_mounts(self, form: Mapping[str, Sequence[Any]]) -> None:
+        """Return if the owner may mount what a form asks for; raise `Refusal`."""
+        if self.options_from_form == self.read_form:
+            await self.grant(self._read_form(form))
 
     def _read_form(self, form: Mapping[str, Sequence[Any]]) -> LaunchSpec:
         spec = LaunchSpec.from_form(pick_fields(form), self.owner_policy().sources, self._listed())
@@ -105,11 +119,12 @@ class OptionsMixin(PolicyMixin):
         return type(self).accept_options
 
     @staticmethod
-    def accept_options(spawner: OptionsMixin, user_options: object) -> None:
+    async def accept_options(spawner: OptionsMixin, user_options: object) -> None:
         """Read and check the options of a start; refused ones are replaced in the database by the last good ones."""
         spawner.admitted = False
         try:
             spawner.spec = spawner.read_options(user_options)
+            await spawner.grant(spawner.spec)
         except VersatileHubError as error:
             spawner.forget_options()
             raise spawner.refused(error) from error

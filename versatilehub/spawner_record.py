@@ -30,6 +30,8 @@ class RecordMixin(FarewellMixin):
         super().__init__(**kwargs)
         self.launch = LaunchLog()
         self.volume = ""
+        #: The volume of the server's own beside a home that is its owner's, "" without one.
+        self.disk = ""
         self.placed = ""
         #: The content on its way into the volume; still there when a killed hub comes back, the start was not complete.
         self.placing = ""
@@ -71,15 +73,6 @@ class RecordMixin(FarewellMixin):
         if inspect.isawaitable(hook):
             await hook
 
-    async def delete_forever(self) -> None:
-        """The server's record goes: no container of it may stay. Its volume is kept until storage gets its trash."""
-        try:
-            await self.clear_the_way()
-        except UNKNOWN:
-            self.log.exception("%s: container not removed with its server", self._log_name)
-        if self.volume:
-            self.log.info("%s: volume %s is kept", self._log_name, self.volume)
-
     # -- state -----------------------------------------------------------------------------
 
     def get_state(self) -> dict[str, Any]:
@@ -87,6 +80,7 @@ class RecordMixin(FarewellMixin):
         state: dict[str, Any] = super().get_state()
         state[STATE_KEY] = {
             "volume": self.volume,
+            "disk": self.disk,
             "placed": self.placed,
             "placing": self.placing,
             "options": self.good_options,
@@ -98,6 +92,7 @@ class RecordMixin(FarewellMixin):
         super().load_state(state)
         ours = state.get(STATE_KEY) or {}
         self.volume = ours.get("volume", "")
+        self.disk = ours.get("disk", "")
         self.placed = ours.get("placed", "")
         self.placing = ours.get("placing", "")
         self.good_options = ours.get("options")

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import secrets
 import sys
 import tarfile
 import textwrap
@@ -19,7 +20,6 @@ from versatilehub.builds.probe import Environment
 from versatilehub.errors import EngineConflict
 from versatilehub.storage.content import KIND, mark_name
 from versatilehub.storage.placement import Placed, Placement
-from versatilehub.storage.volumes import Volumes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -73,7 +73,9 @@ async def _contents(opened: Site) -> dict[str, str]:
 
 
 async def _volume(opened: Site, server: str = "lab") -> str:
-    return (await Volumes(opened.engine).ensure("ann", server)).name
+    name = f"vh-{secrets.token_hex(8)}"
+    await opened.engine.volumes.create(name, opened.engine.labels("volume", owner="ann", server=server))
+    return name
 
 
 async def test_content_arrives_in_the_home(place: Site, placement: Placement) -> None:

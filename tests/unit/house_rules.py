@@ -54,7 +54,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     tuple(name for name in PURE if name not in {"errors", "text"}),
     ("git", "git_*", "records", "records_*", "resolver", "engine", "firewall", "presets"),
     ("builds", "storage", "store", "ledger", "images", "networks", "launch", "readiness"),
-    ("runtime", "runtime_*", "spawner", "spawner_*", "authenticator", "authenticator_*", "hooks", "web"),
+    (
+        "runtime",
+        "runtime_*",
+        "hub_records",
+        "spawner",
+        "spawner_*",
+        "authenticator",
+        "authenticator_*",
+        "hooks",
+        "web",
+    ),
     ("doctor", "commands", "culler"),
     ("config", "config_*", "cli"),
 )

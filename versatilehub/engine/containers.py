@@ -16,7 +16,7 @@ from .pipe import Pipe
 from .transport import LONG, NORMAL, QUICK, Transport, label_filter, translated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     import aiohttp
 
@@ -130,16 +130,13 @@ class Containers:
         rows = await self._docker.json(
             "GET", "containers/json", limit=NORMAL, params={"all": 1, **label_filter(labels)}
         )
-        return [
-            Container(
-                id=row["Id"],
-                name=row["Names"][0].lstrip("/"),
-                image=row["ImageID"],
-                state=row["State"],
-                labels=row["Labels"] or {},
-            )
-            for row in rows
-        ]
+        return [_listed(row) for row in rows]
+
+    async def using(self, volume: str) -> Sequence[Container]:
+        """Return every container, running or not, that has the volume mounted."""
+        params = {"all": 1, "filters": json.dumps({"volume": [volume]})}
+        rows = await self._docker.json("GET", "containers/json", limit=NORMAL, params=params)
+        return [_listed(row) for row in rows]
 
     async def logs(self, container: str) -> AsyncGenerator[tuple[str, ...]]:
         """Yield its standard output from the first line on, in batches of whole lines, until it ends.
@@ -200,6 +197,16 @@ class Containers:
             size=int(raw["size"]),
             target=str(raw["linkTarget"]) if mode & _GO_LINK else "",
         )
+
+
+def _listed(row: Mapping[str, Any]) -> Container:
+    return Container(
+        id=row["Id"],
+        name=(row["Names"] or [row["Id"]])[0].lstrip("/"),
+        image=row["ImageID"],
+        state=row["State"],
+        labels=row["Labels"] or {},
+    )
 
 
 async def _lines(content: aiohttp.StreamReader, *, whole: bool) -> AsyncGenerator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .containers import Containers
 from .images import Images
 from .networks import Networks
+from .pipes import Pipes
 from .registries import Registries
 from .transport import QUICK, Transport
 from .volumes import Volumes
@@ -36,6 +37,7 @@ class Engine:
         self.containers = Containers(self._docker)
         self.volumes = Volumes(self._docker)
         self.networks = Networks(self._docker)
+        self.pipes = Pipes(self._docker)
 
     @property
     def url(self) -> str:

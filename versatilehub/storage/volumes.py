@@ -1,103 +1,280 @@
-"""The labelled Docker volume of each server: made once, found by label, never mistaken for another's.
+"""The volumes of one hub: made once, found by their record, never mistaken for another's.
 
-A volume's name never recurs: a server deleted and made anew gets a new volume, so nothing can come back by its name.
-Labels say whose it is; whether that person may use it is decided elsewhere.
+A volume's name never recurs: a server deleted and made anew gets a new one, so nothing comes back by its name. What Docker's
+labels cannot say (which server now, live or trashed) is in the database; a record that is missing is made again from the labels,
+as live. Whose a volume is follows the account, not its name: somebody who gets a freed name gets nothing with it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
-from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 from versatilehub import naming
 from versatilehub.errors import EngineConflict
+from versatilehub.store import volumes as records
+from versatilehub.store.volumes import State, VolumeRecord
+
+from .labels import KIND, LIFETIME, TITLE, USE, from_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from sqlalchemy.orm import Session
 
     from versatilehub.engine import Engine, StoredVolume
+    from versatilehub.storage.backend import Backend
+    from versatilehub.storage.files import VolumeFiles
+    from versatilehub.store import Store
+    from versatilehub.volume_grants import Kind, Lifetime
 
-KIND = "volume"
+#: Account that the files of a volume for several servers belong to: the one our images run as.
+ACCOUNT: Final = (1000, 100)
+#: States in which a volume may be used.
+USABLE: Final = (State.MAKING, State.LIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
-    """A server's volume. *server* "" is the default server; *created* is ISO 8601 in UTC."""
+class Owner:
+    """A person: *key* stays with the account when it is renamed, and is new when the name is given out again.
+
+    *since* is when the account was made: what is older belonged to somebody else of that name.
+    """
 
     name: str
-    owner: str
-    server: str
-    created: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+    since: datetime | None = None
+
+
+#: Owner of what an administrator registers.
+ADMIN: Final = Owner(name="", key="admin")
+#: A label tells the moment a volume was made to the second.
+_SECOND: Final = timedelta(seconds=2)
+
+
+def _unsaid(kind: str, record: VolumeRecord) -> None:
+    """Tell nobody."""
+    del kind, record
 
 
 class Volumes:
-    """The server volumes of one hub."""
+    """The volumes of one hub. *said* is told of each event: its kind and the volume's record."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        backend: Backend,
+        *,
+        files: VolumeFiles,
+        said: Callable[[str, VolumeRecord], None] = _unsaid,
+    ) -> None:
+        self.engine = engine
+        self.store = store
+        self.backend = backend
+        self.files = files
+        self.said = said
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def ensure(self, owner: str, server: str, *, name: str = "") -> Volume:
-        """Return the server's volume, made if it has none.
+    # -- the volume of a server, the home of a person ----------------------------------------
 
-        *name* is one the caller chose and wrote down before; it is used, and made if need be, whatever others exist.
-        Raises `EngineConflict` when a volume of that name is not this server's.
-        """
-        async with self._locks[owner, server]:  # two starts at once must not make two volumes
-            found = None if name else await self.find(owner, server)
-            if found is not None:
-                return found
-            fresh = name or self.new_name(owner, server)
-            labels = self._engine.labels(KIND, owner=owner, server=server)
-            return _volume(await self._engine.volumes.create(fresh, labels))
-
-    def new_name(self, owner: str, server: str) -> str:
+    def new_name(self, owner: str, server: str | None) -> str:
         """Return a name no volume ever had."""
-        return naming.volume_name(self._engine.hub, owner, server, uuid.uuid4().hex)
+        return naming.volume_name(self.engine.hub, owner, server or "", uuid.uuid4().hex)
 
-    async def find(self, owner: str, server: str) -> Volume | None:
-        """Return the server's volume, the newest should there be several, or None."""
-        found = [one for one in await self.list(owner=owner) if one.server == server]
-        return max(found, key=lambda one: (one.created, one.name), default=None)
+    async def ensure(
+        self,
+        owner: Owner,
+        server: str | None,
+        *,
+        name: str = "",
+        cap: int | None = None,
+        kind: Kind = "home",
+        title: str = "",
+    ) -> VolumeRecord:
+        """Return a volume of *owner*, made when there is none: the server's, or with *server* None one of their own.
 
-    async def is_there(self, name: str, owner: str) -> bool:
-        """Tell whether *owner*'s volume of that name exists; `EngineConflict` when it is there and not theirs.
+        *name* is one the caller chose and wrote down before. One that is in the trash comes back: its server is here.
+        Raises `EngineConflict` when a volume of that name is not theirs, `StorageFailure` when it cannot be made.
+        """
+        lifetime: Lifetime = "user" if server is None else "server"
+        async with self.alone(name or f"{owner.key or owner.name} {server} {kind} {title}"):
+            record = await self._known(name, owner) if name else None
+            if record is not None and record.state == State.REMOVING:
+                record, name = None, ""
+            elif record is None and not name:
+                record = await self._own(owner, server, lifetime, kind, title)
+            if record is None:
+                name = name or self.new_name(owner.name or title, server)
+                record = _fresh(owner, server, name=name, cap=cap, kind=kind, title=title)
+                await self.store.run(partial(records.add, record=record))
+            return await self._made(record)
+
+    async def usable(self, name: str, owner: Owner) -> bool:
+        """Tell whether *owner*'s volume of that name is there to be used; `EngineConflict` when it is another's.
 
         The label of its server is not compared: a renamed server keeps the volume made under its old name.
         """
-        found = await self._engine.volumes.find(name)
-        if found is None:
+        if await self.engine.volumes.find(name) is None:
             return False
-        ours = {"hub": self._engine.hub, "kind": KIND, "owner": owner}
-        if any(found.labels.get(f"versatilehub.{key}") != value for key, value in ours.items()):
-            raise EngineConflict(
-                f"The volume {name} exists and is not {owner}'s.",
-                hint="An administrator can look at its labels.",
+        record = await self._known(name, owner)
+        return record is not None and record.state == State.LIVE
+
+    async def record(self, name: str, owner: Owner) -> VolumeRecord | None:
+        """Return what is on record of *owner*'s volume, None for one that is gone; `EngineConflict` when it is another's.
+
+        One without a record gets one from its labels. Nothing comes back from the trash by this.
+        """
+        return await self._known(name, owner, revive=False)
+
+    async def move(self, owner: Owner, old: str, new: str) -> None:
+        """Say that a server is called *new* now; its volumes keep their names and labels."""
+
+        def rename(session: Session) -> None:
+            for record in records.find(session, owner_key=owner.key, server=old, lifetime="server"):
+                records.change(session, record.name, among=USABLE, server=new)
+
+        await self.store.run(rename)
+
+    async def restored(self, owner: Owner, server: str) -> str:
+        """Return the name of a volume that came back from the trash for a server, "" when none did."""
+        wanted = {"owner_key": owner.key, "server": server, "kind": "home", "lifetime": "server"}
+        found = await self.store.run(lambda session: records.find(session, **wanted, state=State.LIVE.value))
+        return next((record.name for record in found if record.kept is not None), "")
+
+    async def ready(self, names: Iterable[str]) -> None:
+        """Return when a container may start with these; raises what a backend says is wrong."""
+        for name in names:
+            await self.backend.ready(name)
+
+    # -- parts -------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """Let nobody else in this process work on the volume meanwhile."""
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        async with lock:
+            yield
+
+    async def _made(self, record: VolumeRecord) -> VolumeRecord:
+        """Make what the record says, or finish it; every step may be done twice."""
+        if record.state == State.LIVE and await self.engine.volumes.find(record.name) is not None:
+            return record
+        labels = self.engine.labels(
+            KIND,
+            owner=record.owner,
+            server=record.server,
+            extra={
+                LIFETIME: record.lifetime,
+                USE: record.kind,
+                **({TITLE: record.title} if record.title else {}),
+            },
+        )
+        await self.backend.create(record.name, labels, record.cap)
+        if record.kind != "home":  # the image's own home is copied into an empty one, with its owner
+            await self.files.own(record.name, uid=ACCOUNT[0], gid=ACCOUNT[1])
+        await self.store.run(
+            lambda session: records.change(
+                session, record.name, state=State.LIVE.value, changed=datetime.now(UTC)
             )
-        return True
+        )
+        made = replace(record, state=State.LIVE)
+        self.said("volume.created", made)
+        return made
 
-    async def list(self, *, owner: str = "") -> list[Volume]:
-        """Return the server volumes of this hub, of one owner if given."""
-        labels = {"versatilehub.hub": self._engine.hub, "versatilehub.kind": KIND}
-        if owner:
-            labels["versatilehub.owner"] = owner
-        return [_volume(raw) for raw in await self._engine.volumes.list(labels)]
+    async def _own(
+        self, owner: Owner, server: str | None, lifetime: str, kind: str, title: str
+    ) -> VolumeRecord | None:
+        """Return the volume that is already there for this purpose, by record or, where that was lost, by labels."""
+        wanted = {"owner_key": owner.key, "server": server, "kind": kind, "title": title}
+        found = await self.store.run(lambda session: records.find(session, **wanted))
+        known = next((record for record in found if record.state in USABLE), None)
+        if known is not None or not owner.name or lifetime == "server":
+            return known  # a server made anew must not find the volume of one that was deleted
+        labels = {
+            "versatilehub.hub": self.engine.hub,
+            "versatilehub.kind": KIND,
+            "versatilehub.owner": owner.name,
+        }
+        labels |= {LIFETIME: lifetime, USE: kind} | ({TITLE: title} if title else {})
+        for volume in sorted(await self.engine.volumes.list(labels), key=lambda one: one.name):
+            label = from_labels(volume, self.engine.hub)
+            older = owner.since and label and label.created + _SECOND < owner.since
+            if label is not None and label.server == server and not older:
+                record = await self._adopt(volume, owner)
+                if record.state in USABLE and record.owner_key == owner.key:
+                    return record
+        return None
 
-    async def remove(self, name: str) -> None:
-        """Remove a volume; `EngineConflict` while a container uses it, running or not. One that is gone is fine."""
-        await self._engine.volumes.remove(name)
+    async def _known(self, name: str, owner: Owner, *, revive: bool = True) -> VolumeRecord | None:
+        """Return the record of *owner*'s volume, made from its labels when there is none; one in the trash comes back.
+
+        Record and labels must agree: a volume that has the name and another's labels is not the one that was recorded.
+        """
+        volume = await self.engine.volumes.find(name)
+        record = await self.store.run(lambda session: records.get(session, name))
+        if volume is not None:
+            label = from_labels(volume, self.engine.hub)
+            if label is None or label.owner != (record.owner if record else owner.name):
+                raise _foreign(name, owner)
+            record = record or await self._adopt(volume, owner)
+        if record is None:
+            return None
+        if not (
+            record.owner_key == owner.key if record.owner_key and owner.key else record.owner == owner.name
+        ):
+            raise _foreign(name, owner)
+        if revive and record.state == State.TRASHED:
+            fields = {"state": State.LIVE.value, "expires": None, "changed": datetime.now(UTC)}
+            among = (State.TRASHED,)
+            if await self.store.run(lambda session: records.change(session, name, among=among, **fields)):
+                record = replace(record, state=State.LIVE, expires=None)
+                self.said("volume.restored", record)
+        return record
+
+    async def _adopt(self, volume: StoredVolume, owner: Owner) -> VolumeRecord:
+        """Put a volume without a record on record, live and *owner*'s; return the record there is then."""
+        found = from_labels(volume, self.engine.hub)
+        if found is None or found.owner != owner.name:
+            raise _foreign(volume.name, owner)
+        record = replace(found, owner_key=owner.key)
+
+        def put(session: Session) -> VolumeRecord:
+            known = records.get(session, volume.name)
+            if known is None:
+                records.add(session, record)
+            return known or record
+
+        return await self.store.run(put)
 
 
-def _volume(raw: StoredVolume) -> Volume:
-    labels = raw.labels
-    return Volume(
-        name=raw.name,
-        owner=labels.get("versatilehub.owner", ""),
-        server=labels.get("versatilehub.server", ""),
-        created=labels.get("versatilehub.created", ""),
-        labels=labels,
+def _fresh(
+    owner: Owner, server: str | None, *, name: str, cap: int | None, kind: str, title: str
+) -> VolumeRecord:
+    now = datetime.now(UTC)
+    return VolumeRecord(
+        name=name,
+        owner=owner.name,
+        owner_key=owner.key,
+        lifetime="admin" if owner == ADMIN else "user" if server is None else "server",
+        kind=kind,
+        title=title,
+        server=server,
+        cap=cap,
+        state=State.MAKING,
+        created=now,
+        changed=now,
+    )
+
+
+def _foreign(name: str, owner: Owner) -> EngineConflict:
+    return EngineConflict(
+        f"The volume {name} exists and is not {owner.name}'s.",
+        hint="An administrator can look at its labels.",
     )

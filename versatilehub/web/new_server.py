@@ -64,6 +64,7 @@ class NewServerHandler(BaseHandler):
             name = self._name(owner, typed(form).get(NAME, "").strip() or server_name)
             wish = Wish(owner=owner, name=name, starts=True, form=form)
             check_wish(wish, actor=self.current_user)
+            await owner.spawner.check_mounts(form)
         except VersatileHubError as error:
             VersatileHub.of(self.settings).note_refusal(owner.name, server_name, error)
             self.set_status(error.status)

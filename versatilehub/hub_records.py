@@ -1,0 +1,59 @@
+"""What the hub's own database says of accounts and servers, for the comparison with volumes."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from jupyterhub import orm
+
+from versatilehub.runtime_culling import STATE_KEY
+from versatilehub.storage.reconcile import HubServer
+from versatilehub.storage.volumes import Owner
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def owner_of(user: Any) -> Owner:
+    """Return the person behind a user of the hub, or behind its row."""
+    row = getattr(user, "orm_user", user)
+    since = _moment(row.created)
+    return Owner(name=row.name, key=_key(row.id, since), since=since)
+
+
+def hub_view(app: Any) -> tuple[list[HubServer], dict[str, str]]:
+    """Return every server and every account the hub has. Reads the hub's database; on the hub's loop, as the hub does."""
+    accounts = {
+        user_id: (name, _key(user_id, _moment(created)))
+        for user_id, name, created in app.db.query(orm.User.id, orm.User.name, orm.User.created)
+    }
+    servers = []
+    rows = app.db.query(orm.Spawner.user_id, orm.Spawner.name, orm.Spawner.state, orm.Spawner.server_id)
+    for user_id, name, state, server_id in rows:
+        if user_id not in accounts:
+            continue
+        owner, key = accounts[user_id]
+        ours = (state or {}).get(STATE_KEY) or {}
+        volumes = tuple(filter(None, (ours.get("volume", ""), ours.get("disk", ""))))
+        active = server_id is not None or _pending(app, user_id, name)
+        servers.append(HubServer(owner=owner, owner_key=key, name=name, volumes=volumes, active=active))
+    return servers, {key: name for name, key in accounts.values()}
+
+
+def _pending(app: Any, user_id: int, server: str) -> bool:
+    """Tell whether a start or a stop is under way, which the database does not know."""
+    user = dict.get(app.users, user_id)
+    spawner = (
+        user.spawners.get(server) if user is not None and dict.__contains__(user.spawners, server) else None
+    )
+    return spawner is not None and bool(spawner.active)
+
+
+def _key(user_id: int, since: datetime | None) -> str:
+    # Numbers are given out again once the last account is deleted; together with the moment they are not.
+    return f"{user_id}@{since.isoformat() if since else ''}"
+
+
+def _moment(created: datetime | None) -> datetime | None:
+    return created.replace(tzinfo=UTC) if created is not None and created.tzinfo is None else created
