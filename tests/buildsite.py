@@ -14,6 +14,7 @@ from versatilehub import naming
 from versatilehub.builds.jobs import Builds, BuildSettings
 from versatilehub.engine import Engine
 from versatilehub.sources import ResolvedSource
+from versatilehub.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -44,11 +45,12 @@ class Site:
     engine: Engine
     git: GitServer
     settings: BuildSettings
+    store: Store
     opened: list[Builds] = field(default_factory=list)
 
     def builds(self, **changed: Any) -> Builds:
         """Return a new `Builds` on the same state: the second is a restarted hub."""
-        made = Builds(self.engine, replace(self.settings, **changed))
+        made = Builds(self.engine, replace(self.settings, **changed), self.store)
         self.opened.append(made)
         return made
 
@@ -91,7 +93,10 @@ def site_of(git: GitServer, folder: Path, labels: Mapping[str, str], *, builder:
         extra_sources=(f"http://127.0.0.1:{git.port}/",),
         hub_version="6.1.1",
     )
-    return Site(engine=Engine(hub=f"t{secrets.token_hex(4)}", labels=labels), git=git, settings=settings)
+    engine = Engine(hub=f"t{secrets.token_hex(4)}", labels=labels)
+    return Site(
+        engine=engine, git=git, settings=settings, store=Store(f"sqlite:///{folder / 'builds.sqlite'}")
+    )
 
 
 @asynccontextmanager
@@ -106,6 +111,7 @@ async def site(folder: Path, labels: Mapping[str, str], *, builder: str) -> Asyn
                 await builds.close()
             await remove_all(opened.engine)
             await opened.engine.close()
+            opened.store.close()
 
 
 async def remove_all(engine: Engine) -> None:

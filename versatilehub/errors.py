@@ -182,6 +182,28 @@ class BuildCancelled(BuildFailed):
     status = 409
 
 
+class OthersWait(VersatileHubError):
+    """A build is not cancelled yet, because *waiting* others wait for it: whoever asked is asked back."""
+
+    code = "others_wait"
+    status = 409
+
+    def __init__(self, message: str, *, hint: str = "", field: str = "", waiting: int = 0) -> None:
+        super().__init__(message, hint=hint, field=field)
+        self.waiting = waiting
+
+    def to_json(self) -> dict[str, str]:
+        """Return the usual four keys and how many wait."""
+        return {**super().to_json(), "waiting": str(self.waiting)}
+
+
+class BuildNotFound(VersatileHubError):
+    """There is no such build, or it is none of the asker's: the answer to both is the same."""
+
+    code = "build_not_found"
+    status = 404
+
+
 class EngineFailure(VersatileHubError):
     """Docker answered with an error we did not expect."""
 

@@ -175,7 +175,7 @@ class VersatileHub(
     @cached_property
     def builds(self) -> Builds:
         """All builds of this hub."""
-        return Builds(self.engine, self.build_settings())
+        return Builds(self.engine, self.build_settings(), self.store)
 
     @cached_property
     def placement(self) -> Placement:

@@ -10,6 +10,9 @@ from traitlets import Float, HasTraits, Integer, List, Unicode, default
 from versatilehub import naming
 from versatilehub.builds.attempt import BuildSettings
 
+if TYPE_CHECKING:
+    from versatilehub.store.builds import BuildRecord
+
 GIB = 1024**3
 
 
@@ -88,6 +91,10 @@ class BuildTraits(HasTraits):
     concurrent_builds = Integer(
         2, min=1, config=True, help="Builds at the same time; others wait in line. Default: 2. Example: ``4``"
     )
+
+    async def may_see_build(self, user: str, record: BuildRecord, *, admin: bool) -> bool:
+        """Return whether a person may see a build, its log included: who asked for it, and administrators."""
+        return admin or (user != "" and user in record.askers)
 
     @default("build_network")
     def _build_network_default(self) -> str:

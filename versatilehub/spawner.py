@@ -13,6 +13,7 @@ from dockerspawner import DockerSpawner
 from traitlets import Integer, default
 
 from versatilehub import resolver
+from versatilehub.builds.attempt import Wish
 from versatilehub.errors import VersatileHubError
 from versatilehub.hardening import ContainerShape
 from versatilehub.landing import open_url
@@ -119,7 +120,8 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin, StorageMixin):
             )
             said = self.resolved.version
             self.say("resolve", said[:1].upper() + said[1:], outcome="ok")
-            return await self.runtime.builds.ensure(self.resolved, self.launch.add, lane=self.user.name)
+            wish = Wish.of(self.user.name, self.owner_policy())
+            return await self.runtime.builds.ensure(self.resolved, self.launch.add, wish)
         self.resolved = None
         image = spec.image if spec is not None and spec.image else self.image
         self.say("resolve", f"Image {image}")

@@ -8,7 +8,9 @@ FUNCTION_LINES = 40  # without the docstring
 POSITIONAL_PARAMETERS = 5
 
 # "file", "file:Class" or "file:function" → why it may exceed a limit.
-TOO_LARGE: dict[str, str] = {}
+TOO_LARGE: dict[str, str] = {
+    "versatilehub/store/migrations/versions/builds_0001.py:upgrade": "one table, a line for each column",
+}
 
 # Values in, values out (docs/design.md). Patterns, as in LAYERS.
 PURE = (
@@ -38,6 +40,8 @@ PURE = (
     "git_refs",
     "git_failures",
     "builds.events",
+    "builds.estimates",
+    "builds.queue",
     "builds.failures",
     "images.layers",
     "images.records",

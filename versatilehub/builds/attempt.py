@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from versatilehub.record_plan import RecordPlan
 from versatilehub.sources import ResolvedSource
@@ -11,6 +11,10 @@ from versatilehub.sources import ResolvedSource
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from versatilehub.policy import Policy
+
+Lane = Literal["people", "prebuild"]
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
@@ -48,11 +52,33 @@ class BuildSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How somebody asks for an environment. *user* is who ("" for the site itself), *lane* people or prebuilds behind them.
+
+    *at_once* and *per_day* are how many builds of theirs may run, and begin within 24 hours; None is no limit. *force* builds
+    although the image exists, and without cached steps.
+    """
+
+    user: str = ""
+    lane: Lane = "people"
+    at_once: int | None = None
+    per_day: int | None = None
+    force: bool = False
+
+    @classmethod
+    def of(cls, user: str, policy: Policy, *, force: bool = False) -> Wish:
+        """Return how a person asks under their policy."""
+        at_once, per_day = (getattr(policy, name, None) for name in ("builds_at_once", "builds_per_day"))
+        return cls(user=user, at_once=at_once, per_day=per_day, force=force)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try to make one environment: *id* tells its containers from those of other tries.
 
     *builder* and *base* are the image ids the identity was made of; *python* is the base's ("3.13", "" unknown);
-    *created* is seconds since the epoch.
+    *created* is seconds since the epoch; *fresh* uses no cached step. *at_once* is how many
+    builds of its owner may run side by side.
     """
 
     id: str
@@ -62,6 +88,8 @@ class Attempt:
     base: str
     created: float
     python: str = ""
+    fresh: bool = False
+    at_once: int | None = None
 
     @property
     def volume(self) -> str:
@@ -80,7 +108,7 @@ class Attempt:
         }
         if self.source.record:
             source["record"] = self.source.record.to_json()
-        names = ("id", "identity", "builder", "base", "created", "python")
+        names = ("id", "identity", "builder", "base", "created", "python", "fresh", "at_once")
         return {**{name: getattr(self, name) for name in names}, "source": source}
 
     @classmethod

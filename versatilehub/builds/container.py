@@ -33,7 +33,8 @@ class BuildContainers:
         await self._engine.volumes.create(attempt.volume, self._specs.labels(attempt, "work"))
         for role in roles:
             name = attempt.container(role)
-            if name not in self._starting:
+            begun = self._starting.get(name)
+            if begun is None or (begun.done() and begun.exception() is not None):
                 self._starting[name] = asyncio.create_task(self._start(attempt, role), name=name)
 
     async def started(self, attempt: Attempt, role: str) -> None:

@@ -13,6 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from .estimates import Estimate
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,6 +32,7 @@ class BuildState(StrEnum):
     RENDERING = "rendering"
     BUILDING = "building"
     PROBING = "probing"
+    PUSHED = "pushed"
     READY = "ready"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -42,7 +45,7 @@ class BuildState(StrEnum):
 
     @property
     def phase(self) -> str:
-        """Return the phase of a launch this state belongs to: queue, fetch or build."""
+        """Return the phase of a launch this state belongs to: queue, fetch, build or push."""
         return _PHASES.get(self, "build")
 
 
@@ -54,16 +57,23 @@ TRANSITIONS: Final[Mapping[BuildState, frozenset[BuildState]]] = MappingProxyTyp
         BuildState.FETCHING: _ENDS | {BuildState.RENDERING},
         BuildState.RENDERING: _ENDS | {BuildState.BUILDING},
         BuildState.BUILDING: _ENDS | {BuildState.PROBING},
-        BuildState.PROBING: _ENDS | {BuildState.READY},
+        BuildState.PROBING: _ENDS | {BuildState.PUSHED, BuildState.READY},
+        BuildState.PUSHED: _ENDS | {BuildState.READY},
         BuildState.READY: frozenset(),
         BuildState.FAILED: frozenset(),
         BuildState.CANCELLED: frozenset(),
         BuildState.INTERRUPTED: frozenset(),
     }
 )
-"""What may follow what. An interrupted build is one whose containers were gone when the hub came back."""
+"""What may follow what. An interrupted build is one whose containers were gone when the hub came back; only a site with
+a registry has `pushed`, in which the image goes there."""
 
-_PHASES: Final = MappingProxyType({BuildState.QUEUED: "queue", BuildState.FETCHING: "fetch"})
+ACTIVE: Final[tuple[BuildState, ...]] = tuple(state for state, after in TRANSITIONS.items() if after)
+"""The states of a build that has not ended, in their order."""
+
+_PHASES: Final = MappingProxyType(
+    {BuildState.QUEUED: "queue", BuildState.FETCHING: "fetch", BuildState.PUSHED: "push"}
+)
 
 _PERCENT: Final[Mapping[BuildState, tuple[int, int]]] = MappingProxyType(
     {
@@ -71,7 +81,8 @@ _PERCENT: Final[Mapping[BuildState, tuple[int, int]]] = MappingProxyType(
         BuildState.FETCHING: (2, 10),
         BuildState.RENDERING: (10, 15),
         BuildState.BUILDING: (15, 95),
-        BuildState.PROBING: (95, 99),
+        BuildState.PROBING: (95, 97),
+        BuildState.PUSHED: (97, 99),
         BuildState.READY: (100, 100),
     }
 )
@@ -84,6 +95,8 @@ class BuildEvent:
 
     *seq* counts from 0 without gaps within one build; *at* is seconds since the epoch; *step* of *steps* is
     1-based, 0 while unknown; *outcome* is "" but for `done`: ok, cached, failed (also interrupted), cancelled.
+    In the queue, *position* is 1 for who goes next and *ahead* counts the builds that run or go before; *estimate* is
+    how long this phase takes from here.
     """
 
     seq: int = 0
@@ -95,6 +108,9 @@ class BuildEvent:
     step: int = 0
     steps: int = 0
     outcome: str = ""
+    position: int = 0
+    ahead: int = 0
+    estimate: Estimate | None = None
 
     def __post_init__(self) -> None:
         if not self.phase:
@@ -109,8 +125,10 @@ class BuildEvent:
         share = (self.step - 1) / self.steps if 0 < self.step <= self.steps else 0.0
         return low + int((high - low) * share)
 
-    def to_json(self) -> dict[str, str | int | float]:
-        """Return the event as JSON; `from_json` reads it back."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as JSON; `from_json` reads it back. Place and estimate are there where they are known."""
+        place = {"position": self.position, "ahead": self.ahead} if self.position else {}
+        expected = {"estimate": self.estimate.to_json()} if self.estimate else {}
         return {
             "seq": self.seq,
             "at": self.at,
@@ -121,6 +139,8 @@ class BuildEvent:
             "step": self.step,
             "steps": self.steps,
             "outcome": self.outcome,
+            **place,
+            **expected,
         }
 
     @classmethod
@@ -128,7 +148,13 @@ class BuildEvent:
         """Read what `to_json` wrote; further keys are ignored, a missing one is a ValueError."""
         try:
             names = ("seq", "at", "kind", "message", "phase", "step", "steps", "outcome")
-            return cls(state=BuildState(raw["state"]), **{name: raw[name] for name in names})
+            return cls(
+                state=BuildState(raw["state"]),
+                **{name: raw[name] for name in names},
+                position=raw.get("position", 0),
+                ahead=raw.get("ahead", 0),
+                estimate=Estimate.from_json(raw["estimate"]) if "estimate" in raw else None,
+            )
         except KeyError as error:
             raise ValueError(f"not an event: no {error}") from error
 
@@ -219,7 +245,7 @@ class LineReader:
 
 _STEP: Final = re.compile(r"#\d{1,6} \[(?:[^\]\s]{1,64} )?(?P<step>\d{1,4})/(?P<steps>\d{1,4})\] ", re.ASCII)
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str) -> str:

@@ -1,78 +1,31 @@
-"""One running build and those who wait for it; and the line builds wait in for their turn."""
+"""One running build: the task that drives it, and those who wait for it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections import deque
-from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from versatilehub.errors import BuildCancelled, BuildFailed, EngineFailure, VersatileHubError
 
-from .events import BuildEvent, BuildState
+from .book import up_to_date
+from .events import BuildState
 from .logs import BuildLog, Entry
 from .run import INTERRUPTED, Run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from versatilehub.store.builds import BuildRecord
+
+    from .audience import Audience
+    from .estimates import Estimate
+    from .events import BuildEvent
+    from .line import Line, Place
     from .probe import Environment
 
 _log: Final = logging.getLogger(__name__)
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Place:
-    """One build's place in the line: *go* is set when it may run, *moved* is told how many are ahead."""
-
-    lane: str
-    lane_limit: int | None
-    go: asyncio.Event = field(default_factory=asyncio.Event)
-    moved: Callable[[int], None] = field(default=lambda _ahead: None)
-
-
-class Line:
-    """First come, first served, *most* at once; one whose lane is full lets the next pass."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._waiting: deque[Place] = deque()
-        self._running: list[Place] = []
-
-    def join(self, lane: str, lane_limit: int | None, *, running: bool = False) -> Place:
-        """Return a new place at the end, or among those that run already."""
-        place = Place(lane=lane, lane_limit=lane_limit)
-        if running:
-            self._running.append(place)
-            place.go.set()
-        else:
-            self._waiting.append(place)
-        return place
-
-    def advance(self) -> None:
-        """Let go who may, and tell the others how many are ahead of them."""
-        for place in list(self._waiting):
-            if len(self._running) >= self._most:
-                break
-            if place.lane_limit is None or self._of_lane(place.lane) < place.lane_limit:
-                self._waiting.remove(place)
-                self._running.append(place)
-                place.go.set()
-        for ahead, place in enumerate(self._waiting, start=len(self._running)):
-            place.moved(ahead)
-
-    def leave(self, place: Place) -> None:
-        """Give up a place, waiting or running."""
-        for places in (self._waiting, self._running):
-            if place in places:
-                places.remove(place)
-        self.advance()
-
-    def _of_lane(self, lane: str) -> int:
-        return sum(place.lane == lane for place in self._running)
 
 
 class Job:
@@ -81,28 +34,41 @@ class Job:
     def __init__(  # its collaborators, each needed
         self,
         *,
+        record: BuildRecord,
         run: Run,
         log: BuildLog,
         line: Line,
         place: Place,
+        audience: Audience,
         grace: float | None,
         tidy: Callable[[], Awaitable[None]],
     ) -> None:
         self.log = log
+        self.audience = audience
+        self._record = record
         self._run = run
         self._line = line
         self._place = place
         self._grace = grace
         self._tidy = tidy
-        self._watchers = 0
         self._cancelled = False
         self._leaving: asyncio.TimerHandle | None = None
         self._environment: Environment | None = None
         self._failure: VersatileHubError | None = None
         self.on_end: Callable[[], None] = lambda: None
         self.task: asyncio.Task[None]
-        self._ahead = -1
+        self._where: BuildEvent | None = None
         place.moved = self._moved
+
+    @property
+    def place(self) -> BuildEvent | None:
+        """Return where in the queue it is, None once it runs."""
+        return self._where if self.log.state is BuildState.QUEUED else None
+
+    @property
+    def record(self) -> BuildRecord:
+        """Return the build as it is now."""
+        return up_to_date(self._record, self.log, self.audience.people)
 
     def start(self) -> asyncio.Task[None]:
         """Begin; the line decides when."""
@@ -116,31 +82,53 @@ class Job:
             self._cancelled = True
             self.task.cancel()
 
-    async def watch(self, watcher: Callable[[BuildEvent], None]) -> Environment:
+    def leave(self, user: str) -> None:
+        """Let one person wait no more; the build goes on, unless nobody else waits."""
+        self.audience.leave(user)
+        self._line.unask(self._record.id, user)
+
+    async def watch(self, watcher: Callable[[BuildEvent], None], user: str = "") -> Environment:
         """Tell *watcher* every event from the first on, and return or raise what the build ends with."""
-        self._watchers += 1
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
+        replay = self.log.replay()
+        self.audience.come(user, replay)
+        self.stay()
         try:
-            async with aclosing(self.log.follow()) as events:
-                async for event in events:
-                    watcher(event)
+            with replay:
+                while lines := await replay.read():
+                    for line in lines:
+                        watcher(line.event)
         except asyncio.CancelledError:
-            self._left_by_cancellation()
+            self.audience.go(user, replay)
+            self._left_by_cancellation(user)
             raise
         finally:
-            self._watchers -= 1
+            self.audience.go(user, replay)
         if self._environment is not None:
             return self._environment
+        if replay.stopped:
+            raise BuildCancelled(
+                "You wait for this build no more; it goes on for the others.", hint="Start it again."
+            )
         raise self._failure or BuildFailed(
             "The hub is stopping; the build goes on without it.",
             hint="Start again in a minute.",
             code="hub_stopping",
         )
 
-    def _left_by_cancellation(self) -> None:
-        if self._watchers == 1 and self._grace is not None and not self.task.done():
+    def stay(self) -> None:
+        """Keep the build: somebody waits again."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+
+    def _left_by_cancellation(self, user: str) -> None:
+        if user not in self.audience.people:
+            self._line.unask(self._record.id, user)
+        self.forsake()
+
+    def forsake(self) -> None:
+        """End the build after a grace period unless somebody waits for it."""
+        if not self.audience.people and self._grace is not None and not self.task.done():
             # By timer, not by task: a loop that closes cancels every task and runs no timer, and the build survives.
             self._leaving = asyncio.get_running_loop().call_later(self._grace, self._abandon)
 
@@ -148,11 +136,16 @@ class Job:
         self.on_end()
         self.cancel()
 
-    def _moved(self, ahead: int) -> None:
-        if ahead != self._ahead and not self.log.done:
-            self._ahead = ahead
-            message = f"Waiting for a free place: {ahead} {'build' if ahead == 1 else 'builds'} ahead"
-            self.log.append([Entry(kind="phase", message=message)], time.time())
+    def _moved(self, position: int, ahead: int, estimate: Estimate | None) -> None:
+        here = self._where
+        if self.log.done or (here is not None and (here.position, here.ahead) == (position, ahead)):
+            return
+        builds = "1 build" if ahead == 1 else f"{ahead} builds"
+        message = f"Place {position} in the queue, {builds} ahead"
+        if estimate is not None:
+            message += f"; starts in about {_span(estimate.median)}, at most {_span(estimate.p95)}"
+        entry = Entry(kind="phase", message=message, position=position, ahead=ahead, estimate=estimate)
+        self._where = self.log.append([entry], time.time())
 
     async def _work(self) -> None:
         try:
@@ -178,23 +171,35 @@ class Job:
             failure.__cause__ = error
             await self._fail(BuildState.FAILED, failure)
         else:
+            made = self._environment
             self.on_end()
-            self.log.finish(BuildState.READY, "The image is ready.", time.time())
-            await self._tidied()
+            result = {"image": made.image, "image_id": made.image_id, "pack": made.pack}
+            self.log.finish(BuildState.READY, "The image is ready.", time.time(), result=result)
+            await self._tidy()
         finally:
-            self._line.leave(self._place)
+            self._line.leave(self._record.id)
             self.log.close()
 
     async def _fail(self, state: BuildState, failure: VersatileHubError) -> None:
         """Remove everything first: whoever hears of the failure may start again at once."""
         self._failure = failure
-        await self._tidied()
-        await self._run.discard()
-        self.on_end()
-        self.log.finish(state, failure.message, time.time(), dict(failure.to_json()))
-
-    async def _tidied(self) -> None:
+        await self._tidy()
         try:
-            await self._tidy()
+            await self._run.discard()
         except EngineFailure as error:
-            _log.warning("what a build left in Docker could not be removed yet: %s", error.message)
+            _log.warning("the image of a failed build could not be removed: %s", error.message)
+        self.on_end()
+        self.log.finish(state, failure.message, time.time(), as_error(failure))
+
+
+def as_error(failure: VersatileHubError) -> dict[str, str]:
+    """Return a failure as the log keeps it."""
+    file = failure.cause_file if isinstance(failure, BuildFailed) else ""
+    return {**failure.to_json(), "file": file}
+
+
+def _span(seconds: float) -> str:
+    """Return seconds as a person says them."""
+    if seconds < 90:  # "1 min" would be less exact than is known
+        return f"{round(seconds)} s"
+    return f"{round(seconds / 60)} min"

@@ -1,265 +1,206 @@
-"""`Builds`: one build per identity however many ask, a queue, watchers who come and go, and a life beyond the hub's.
+"""`Builds`: one build per identity however many ask, a fair queue, watchers who come and go, and a life beyond the hub's.
 
 A watcher that leaves stops nothing others wait for. When the last one leaves by cancellation the build is cancelled
-after a grace period; a hub that stops leaves its builds running, and the next one finds them by their record and labels.
+after a grace period; a hub that stops leaves its builds running, and the next one finds them by their rows and labels.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import shutil
 import time
-import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from versatilehub import naming
-from versatilehub.errors import EngineNotFound, ImageUnusable
+from versatilehub.store import builds as rows
 
-from .attempt import Attempt, BuildSettings
-from .container import BuildContainers
+from .attempt import BuildSettings, Wish
+from .book import record_of
+from .environments import found_there
 from .events import BuildEvent, BuildState
-from .job import Job, Line
-from .logs import BuildLog
-from .probe import Environment, Probes
-from .run import Run, interrupted
+from .job import Job
+from .probe import Environment
+from .queue import Asker
+from .wished_ends import WishedEnds
+from .works import Observer, Works
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from datetime import datetime
 
     from versatilehub.engine import Engine
     from versatilehub.sources import ResolvedSource
+    from versatilehub.store import Store
+    from versatilehub.store.builds import BuildRecord
 
-__all__ = ["BuildSettings", "Builds", "Watcher"]
+    from .attempt import Attempt
+
+__all__ = ["BuildSettings", "Builds", "Observer", "Watcher", "Wish"]
 
 Watcher = Callable[[BuildEvent], None]
 
-_log: Final = logging.getLogger(__name__)
-_RECORD: Final = "job.json"
-_LOG: Final = "log.jsonl"
+_NOBODY: Final = Wish()
+_CANCELLING: Final = 30.0
 
 
 class Builds:
-    """All builds of one hub. Used from one event loop; a new object takes over what an earlier one left running."""
+    """All builds of one hub. Used from one event loop; a new object takes over what an earlier one left running.
 
-    def __init__(self, engine: Engine, settings: BuildSettings) -> None:
-        self._engine = engine
-        self._settings = settings
-        self._folder = settings.state_dir / "builds"
-        self._containers = BuildContainers(engine, settings)
-        self._probes = Probes(
-            engine, settings.state_dir / "probes", hub_version=settings.hub_version or _hub_version()
-        )
-        self._line = Line(settings.concurrent)
-        self._jobs: dict[str, Job] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+    Each of `on_event` is called with every change of a build's phase and with its end, before those who wait hear of it.
+    """
+
+    def __init__(self, engine: Engine, settings: BuildSettings, store: Store) -> None:
+        self._works = Works(engine, settings, store)
+        self._jobs, self._live = self._works.jobs, self._works.live
+        self._environments = self._works.environments
+        self._beginning = asyncio.Lock()
         self._recovery: asyncio.Task[None] | None = None
+        self._ends = WishedEnds(store, self._live, self.cancel)
+        self.archive = self._works.archive
+        self.on_event = self._works.observers
 
-    async def ensure(
-        self, resolved: ResolvedSource, watcher: Watcher, *, lane: str = "", lane_limit: int | None = None
-    ) -> Environment:
+    # -- asking ----------------------------------------------------------------------------
+
+    async def ensure(self, resolved: ResolvedSource, watcher: Watcher, wish: Wish = _NOBODY) -> Environment:
         """Return the environment of *resolved*, building it unless its image exists.
 
-        *watcher* is called with every event of the build from the first on, in order, whoever started it. At most
-        *lane_limit* builds of one *lane* (a user, say) run at once, whatever room there is. Raises `BuildFailed`
-        (also `ImageUnusable`, `BuildCancelled`) or `EngineFailure`; cancelling the call leaves the build to others.
+        *watcher* is called with every event of the build from the first on, in order, whoever started it. Raises
+        `BuildFailed` (also `ImageUnusable`, `BuildCancelled`), `Refusal` when *wish* asks for more builds than it may, or
+        `EngineFailure`; cancelling the call leaves the build to others.
         """
-        await self.recover()
-        attempt = await self._attempt(resolved)
-        job = self._jobs.get(attempt.identity)
-        if job is None:
-            found = await self._existing(attempt)
-            if found is not None:
-                watcher(_cached(found))
-                return found
-            job = self._jobs.get(attempt.identity) or self._begin(attempt, lane=lane, lane_limit=lane_limit)
-        return await job.watch(watcher)
+        found = await self._find_or_begin(resolved, wish)
+        if isinstance(found, Environment):
+            watcher(found_there(found))
+            return found
+        return await found.watch(watcher, wish.user)
+
+    async def begin(self, resolved: ResolvedSource, wish: Wish = _NOBODY) -> BuildRecord | Environment:
+        """Return the build of *resolved*, joined or begun without waiting for it, or its environment when that exists.
+
+        Raises as `ensure` does, but for what the build itself comes to.
+        """
+        found = await self._find_or_begin(resolved, wish)
+        if isinstance(found, Environment):
+            return found
+        found.audience.hold(wish.user)
+        found.stay()
+        return found.record
 
     async def examine(self, image: str) -> Environment:
         """Return what an image that exists offers (one named directly, not built here); `ImageUnusable` if too little."""
-        try:
-            return await self._probes.look(image)
-        except EngineNotFound as error:
-            raise ImageUnusable(
-                f"There is no image {image} on this machine.",
-                hint="Check its name, or ask an administrator to add it.",
-                code="image_missing",
-            ) from error
+        return await self._environments.examine(image)
+
+    # -- builds under way ------------------------------------------------------------------
+
+    async def cancel(self, id: str, *, by: str = "") -> bool:  # noqa: A002  # the field's name
+        """Cancel a build, whoever waits for it, and return when nothing is left of it; False when it is not under way.
+
+        *by* is who wished it, for the record.
+        """
+        job = self._live.get(id)
+        if job is None or job.task.done():
+            return False
+        if by:
+            self._works.book.save(id, {"cancelled_by": by})
+        if self._jobs.get(job.record.identity) is job:
+            del self._jobs[job.record.identity]  # whoever asks from now on gets a new one
+        job.cancel()
+        await asyncio.wait([job.task], timeout=_CANCELLING)
+        return True
+
+    def place(self, id: str) -> BuildEvent | None:  # noqa: A002
+        """Return where in the queue a build is, with what is expected; None when it is not waiting."""
+        job = self._live.get(id)
+        return job.place if job is not None else None
+
+    def leave(self, id: str, user: str) -> None:  # noqa: A002
+        """Let one person wait for a build no more; it goes on."""
+        job = self._live.get(id)
+        if job is not None:
+            job.leave(user)
+
+    def waiting(self, id: str) -> frozenset[str]:  # noqa: A002
+        """Return the people who wait for a build."""
+        job = self._live.get(id)
+        return job.audience.people if job is not None and not job.task.done() else frozenset()
+
+    def running(self) -> dict[str, BuildState]:
+        """Return the ids of the builds under way and where they are."""
+        return {job.record.id: job.log.state for job in self._jobs.values()}
+
+    # -- the hub's own beginning and end ----------------------------------------------------
 
     async def recover(self) -> None:
         """Adopt what a hub before this one left running and remove its leavings; done once, waited for by all."""
         if self._recovery is None:
-            self._recovery = asyncio.create_task(self._recover())
+            self._recovery = asyncio.create_task(self._works.recover())
         try:
             await asyncio.shield(self._recovery)
+            self._ends.follow()
         except Exception:
             self._recovery = None  # an engine that was away: the next call tries again
             raise
 
-    def cancel(self, identity: str) -> bool:
-        """Cancel the build of *identity*, whoever waits for it; False when none runs."""
-        job = self._jobs.pop(identity, None)
-        if job is None:
-            return False
-        job.cancel()
-        return True
-
-    def running(self) -> dict[str, BuildState]:
-        """Return the identities being built now and where they are."""
-        return {identity: job.log.state for identity, job in self._jobs.items()}
-
-    def log(self, identity: str) -> BuildLog | None:
-        """Return the log of the build that runs, or of the last that did; None when there was none."""
-        job = self._jobs.get(identity)
-        path = self._folder / identity / _LOG
-        if job is not None:
-            return job.log
-        return BuildLog.load(path, cap=self._settings.log_limit) if path.exists() else None
-
     async def close(self) -> None:
         """Let go of everything without stopping a build: its containers go on, a new `Builds` finds them."""
-        for job in self._jobs.values():
-            job.task.cancel()
-        # Those that ended and are being tidied up are waited for, not cut short.
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._containers.close()
-        await self._probes.close()
-        self._jobs.clear()
+        self._ends.close()
+        await self._works.close()
 
-    async def _attempt(self, resolved: ResolvedSource) -> Attempt:
-        builder, base = await asyncio.gather(
-            self._engine.images.inspect(self._settings.builder_image),
-            self._engine.images.inspect(self._settings.base_image),
-        )
-        identity = naming.identity(resolved, builder=builder.id, base=base.id)
-        return Attempt(
-            id=uuid.uuid4().hex[:12],
-            identity=identity,
-            source=resolved,
-            builder=builder.id,
-            base=base.id,
-            created=time.time(),
-            python=await self._python(base.id),
-        )
+    # -- parts -----------------------------------------------------------------------------
 
-    async def _python(self, base: str) -> str:
-        """Return the Python of the base image; of one no server can run in, nothing: each build says so by itself."""
-        try:
-            return (await self._probes.look(base)).python
-        except ImageUnusable:
-            return ""
-
-    async def _existing(self, attempt: Attempt) -> Environment | None:
-        name = str(naming.image_name(attempt.source, attempt.identity))
-        image = await self._engine.images.find(name)
-        expected = {"versatilehub.kind": "image", "versatilehub.digest": attempt.identity}
-        if image is None or any(image.labels.get(key) != value for key, value in expected.items()):
-            return None
-        return await self._probes.look(name)
-
-    def _begin(self, attempt: Attempt, *, lane: str, lane_limit: int | None) -> Job:
-        folder = self._folder / attempt.identity
-        log = BuildLog.create(folder / _LOG, cap=self._settings.log_limit)
-        _write(folder / _RECORD, json.dumps(attempt.to_json()))
-        log.move(BuildState.QUEUED, f"Build of {attempt.source.url} at {attempt.source.commit}", time.time())
-        return self._take_up(attempt, log, lane=lane, lane_limit=lane_limit)
-
-    def _take_up(
-        self, attempt: Attempt, log: BuildLog, *, lane: str = "", lane_limit: int | None = None
-    ) -> Job:
-        run = Run(
-            engine=self._engine,
-            settings=self._settings,
-            containers=self._containers,
-            probes=self._probes,
-            attempt=attempt,
-            log=log,
-        )
-        place = self._line.join(lane, lane_limit, running=log.state is not BuildState.QUEUED)
-        job = Job(
-            run=run,
-            log=log,
-            line=self._line,
-            place=place,
-            grace=self._settings.grace,
-            tidy=lambda: self._tidy(attempt),
-        )
-        self._jobs[attempt.identity] = job
-        job.on_end = lambda: self._forget(attempt.identity, job)
-        task = job.start()
-        self._tasks.add(task)  # whoever holds no task may lose it
-        task.add_done_callback(self._tasks.discard)
+    async def _find_or_begin(self, resolved: ResolvedSource, wish: Wish) -> Job | Environment:
+        await self.recover()
+        attempt = await self._environments.attempt(resolved, wish)
+        if not wish.force:
+            job = self._jobs.get(attempt.identity)
+            # An image that is being built anew may be had as it is.
+            found = await self._environments.existing(attempt) if job is None or job.record.forced else None
+            if found is not None:
+                return found
+        job = self._jobs.get(attempt.identity)
+        if job is None:
+            begun = await self._begun(attempt, wish)
+            if isinstance(begun, Environment):
+                return begun
+            job = begun
+        if wish.user not in job.record.askers and wish.user:
+            await self._works.book.store.run(
+                lambda session: rows.ask(session, job.record.id, wish.user, _now())
+            )
+        if wish.lane == "people":
+            self._works.line.ask(job.record.id, Asker(user=wish.user, at_once=wish.at_once))
         return job
 
-    def _forget(self, identity: str, job: Job) -> None:
-        if self._jobs.get(identity) is job:
-            del self._jobs[identity]
+    async def _begun(self, attempt: Attempt, wish: Wish) -> Job | Environment:
+        """Begin a build; whoever gives up meanwhile leaves one that is whole, and ends soon as nobody waits for it."""
+        task = asyncio.create_task(self._begin(attempt, wish))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_forsake)
+            raise
 
-    async def _tidy(self, attempt: Attempt) -> None:
-        await self._containers.remove(attempt)
-        record = self._folder / attempt.identity / _RECORD
-        if _read_attempt(record) == attempt:  # a later attempt has its own
-            record.unlink(missing_ok=True)
+    async def _begin(self, attempt: Attempt, wish: Wish) -> Job | Environment:
+        """Store the row, then take the build up; only one build begins at a time, so counts are exact."""
+        record = record_of(attempt, wish)
 
-    async def _recover(self) -> None:
-        found = await asyncio.to_thread(
-            lambda: [_read_attempt(path) for path in self._folder.glob(f"*/{_RECORD}")]
-        )
-        attempts = [attempt for attempt in found if attempt is not None]
-        await self._containers.remove_strays(frozenset(attempt.id for attempt in attempts))
-        for attempt in attempts:
-            await self._adopt(attempt)
+        def add(session: Any) -> BuildRecord:
+            return rows.add(session, record, per_day=wish.per_day if wish.user else None)
 
-    async def _adopt(self, attempt: Attempt) -> None:
-        path = self._folder / attempt.identity / _LOG
-        if not path.exists():
-            await self._tidy(attempt)
-            return
-        log = BuildLog.load(path, cap=self._settings.log_limit)
-        if log.done:
-            log.close()
-            await self._tidy(attempt)
-        elif log.state not in {BuildState.QUEUED, BuildState.FETCHING} and not await self._containers.find(
-            attempt
-        ):
-            failure = interrupted()
-            log.finish(BuildState.INTERRUPTED, failure.message, time.time(), dict(failure.to_json()))
-            await self._tidy(attempt)
-        else:
-            _log.info("adopting the build of %s at %s", attempt.source.url, attempt.source.commit)
-            self._take_up(attempt, log)
+        async with self._beginning:
+            job = self._jobs.get(attempt.identity)
+            found = None if job or wish.force else await self._environments.existing(attempt)
+            there = job or found
+            if there is None:
+                there = self._works.take_up(await self._works.book.store.run(add))
+                self._ends.follow()
+            return there
 
 
-def _cached(environment: Environment) -> BuildEvent:
-    message = f"The image of commit {environment.commit[:12]} exists."
-    return BuildEvent(
-        seq=0, at=time.time(), state=BuildState.READY, kind="done", message=message, outcome="cached"
-    )
+def _forsake(begun: asyncio.Task[Job | Environment]) -> None:
+    if not begun.cancelled() and begun.exception() is None:
+        job = begun.result()
+        if isinstance(job, Job):
+            job.forsake()
 
 
-def _hub_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # at the first build only
-
-    try:
-        return version("jupyterhub")
-    except PackageNotFoundError:
-        return ""
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text)
-    fresh.replace(path)
-
-
-def _read_attempt(path: Path) -> Attempt | None:
-    try:
-        return Attempt.from_json(json.loads(path.read_text()))
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError):
-        _log.warning("%s cannot be read; its build is taken for lost", path)
-        shutil.move(path, path.with_suffix(".unreadable"))
-        return None
+def _now() -> datetime:
+    return rows.moment(time.time())

@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .events import TRANSITIONS, BuildEvent, BuildState, Kind
+from .replay import Line, Replay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from .estimates import Estimate
 
 TAIL: Final = 200
 """Messages kept in memory for the explanation of a failure."""
-_CHUNK: Final = 1 << 18
-_KEPT: Final = 5
-"""Logs of earlier attempts that are kept beside the newest."""
+RECENT: Final = 512
+"""Lines kept in memory for those who follow closely; who is further behind reads the disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +36,13 @@ class Entry:
     message: str
     step: int = 0
     steps: int = 0
+    position: int = 0
+    ahead: int = 0
+    estimate: Estimate | None = None
 
 
 class BuildLog:
-    """One attempt's log. Writing is for its one owner; any number of tasks may `follow`.
+    """One attempt's log. Writing is for its one owner; any number may `replay` it.
 
     *cap* is in bytes of messages: past it, log lines are left out (one line says so); phases and the outcome still come.
     """
@@ -55,17 +60,17 @@ class BuildLog:
         self._size = 0
         self._told = 0
         self._capped = False
-        self._changed = asyncio.Event()
+        self._recent: deque[Line] = deque(maxlen=RECENT)
         self._file = -1
+        self.text_size = 0
+        self.result: dict[str, Any] = {}
+        self.heard: Callable[[BuildEvent], None] = lambda _event: None
+        self.changed = asyncio.Event()
 
     @classmethod
     def create(cls, path: Path, *, cap: int) -> BuildLog:
-        """Start the log of a new attempt; those of earlier ones stay beside it, log-1.jsonl the latest."""
+        """Start the log of a new build in a folder of its own."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        for number in range(_KEPT, 0, -1):
-            older = path if number == 1 else path.with_name(f"{path.stem}-{number - 1}.jsonl")
-            if older.exists():
-                older.replace(path.with_name(f"{path.stem}-{number}.jsonl"))
         log = cls(path, cap=cap)
         log._open()
         return log
@@ -79,7 +84,7 @@ class BuildLog:
                 if not line.endswith(b"\n"):
                     file.truncate(log._size)
                     break
-                log._account(json.loads(line), len(line))
+                log._account(json.loads(line), line)
         log._capped = log._told > cap
         log._open()
         return log
@@ -89,6 +94,32 @@ class BuildLog:
         """Return whether the last event is written."""
         return self.outcome != ""
 
+    @property
+    def size(self) -> int:
+        """Return how many bytes are written."""
+        return self._size
+
+    @property
+    def closed(self) -> bool:
+        """Return whether nothing more is written by this hub."""
+        return self._file < 0
+
+    @property
+    def times(self) -> Mapping[BuildState, float]:
+        """Return when the build came into each state it was in, in order (seconds since the epoch)."""
+        return dict(self._entered)
+
+    def recent(self, offset: int) -> Sequence[Line]:
+        """Return the lines from *offset* on if all of them are still in memory, else nothing."""
+        if not self._recent or offset < self._recent[0].offset:
+            return ()
+        return [line for line in self._recent if line.offset >= offset]
+
+    def wake(self) -> None:
+        """Have every reader look again."""
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
     def cursor(self, container: str) -> int:
         """Return how many lines of a container are in the log already."""
         return self._cursors.get(container, 0)
@@ -97,23 +128,34 @@ class BuildLog:
         """Return when the build came into a state (seconds since the epoch), None if it has not."""
         return self._entered.get(state)
 
-    def move(self, state: BuildState, message: str, at: float) -> None:
+    def move(self, state: BuildState, message: str, at: float, *, estimate: Estimate | None = None) -> None:
         """Go on to *state*; the one it is in already is fine, any other step back is a bug."""
         if state is not self.state or (state is BuildState.QUEUED and self._seq == 0):
             if state is not self.state and state not in TRANSITIONS[self.state]:
                 raise ValueError(f"a build does not go from {self.state} to {state}")
             self.state = state
-            self._write([self._record(Entry(kind="phase", message=message), at)])
+            self._write([self._record(Entry(kind="phase", message=message, estimate=estimate), at)])
 
-    def append(self, entries: Sequence[Entry], at: float, *, container: str = "", cursor: int = 0) -> None:
-        """Add what happened in this state; *cursor* lines of *container* have been read with it."""
+    def append(
+        self, entries: Sequence[Entry], at: float, *, container: str = "", cursor: int = 0
+    ) -> BuildEvent | None:
+        """Add what happened in this state; *cursor* lines of *container* have been read with it. Returns the last event."""
         records = [self._record(entry, at) for entry in entries if not self._full(entry)]
         if records and container:
             records[-1]["from"] = [container, cursor]
         self._write(records)
+        return self._recent[-1].event if records else None
 
-    def finish(self, state: BuildState, message: str, at: float, error: dict[str, Any] | None = None) -> None:
-        """Write the last event; *error* is what `BuildFailed.to_json` says, for whoever asks later."""
+    def finish(
+        self,
+        state: BuildState,
+        message: str,
+        at: float,
+        error: dict[str, Any] | None = None,
+        *,
+        result: dict[str, Any] | None = None,
+    ) -> None:
+        """Write the last event; *error* is what `BuildFailed.to_json` says, *result* what was made, for whoever asks later."""
         if self.done:
             return
         if state not in TRANSITIONS[self.state]:
@@ -121,8 +163,8 @@ class BuildLog:
         self.state = state
         record = self._record(Entry(kind="done", message=message), at)
         record["outcome"] = {"ready": "ok", "cancelled": "cancelled"}.get(state.value, "failed")
-        if error:
-            record["error"] = error
+        record |= {"error": error} if error else {}
+        record |= {"result": result} if result else {}
         self._write([record])
         self.close()
 
@@ -131,30 +173,11 @@ class BuildLog:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-        self._wake()
+        self.wake()
 
-    async def follow(self, from_seq: int = 0) -> AsyncGenerator[BuildEvent]:
-        """Yield every event from *from_seq* on, old ones at once, new ones as they come, until the last."""
-        with self.path.open("rb") as file:  # an open file stays this attempt's, whatever its name becomes
-            position, rest = 0, b""
-            while True:
-                changed = self._changed
-                while position < self._size:
-                    chunk = await asyncio.to_thread(file.read, min(_CHUNK, self._size - position))
-                    position += len(chunk)
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        event = BuildEvent.from_json(json.loads(line))
-                        if event.seq >= from_seq:
-                            yield event
-                if self.done or self._file < 0:
-                    return
-                await changed.wait()
-
-    async def text(self) -> str:
-        """Return the log so far as a person reads it: one message a line."""
-        content = await asyncio.to_thread(self.path.read_bytes)
-        return render(content[: self._size])
+    def replay(self, from_seq: int = 0) -> Replay:
+        """Return a reader of every event from *from_seq* on."""
+        return Replay(self.path, self, from_seq=from_seq)
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -172,6 +195,9 @@ class BuildLog:
             message=entry.message,
             step=entry.step,
             steps=entry.steps,
+            position=entry.position,
+            ahead=entry.ahead,
+            estimate=entry.estimate,
         )
         self._seq += 1
         return dict(event.to_json())
@@ -187,21 +213,26 @@ class BuildLog:
             raise OSError(f"only {written} of {len(content)} bytes of {self.path} could be written")
         self._seq = records[0]["seq"]
         for record, line in zip(records, lines, strict=True):
-            self._account(record, len(line))
-        self._wake()
+            self._account(record, line)
+            if record["kind"] in {"phase", "done"}:
+                self.heard(self._recent[-1].event)
+        self.wake()
         if self._told > self._cap and not self._capped:
             self._capped = True
             notice = f"The log is longer than {self._cap} bytes: further lines are left out."
             self._write([self._record(Entry(kind="log", message=notice), records[-1]["at"])])
 
-    def _account(self, record: dict[str, Any], size: int) -> None:
+    def _account(self, record: dict[str, Any], line: bytes) -> None:
         """Take one written line into account: the only place that turns lines into state, new or loaded."""
         event = BuildEvent.from_json(record)
+        self._recent.append(Line(seq=event.seq, offset=self._size, content=line, known=event))
         self._seq = event.seq + 1
-        self._size += size
+        self._size += len(line)
+        self.text_size += len(text_of(event).encode())
         self.state, self.outcome = event.state, event.outcome
         self._entered.setdefault(event.state, event.at)
         self.error = record.get("error", self.error)
+        self.result = record.get("result", self.result)
         if event.kind == "log":
             self._told += len(event.message) + 1
             self.tail.append(event.message)
@@ -209,15 +240,13 @@ class BuildLog:
             container, cursor = record["from"]
             self._cursors[container] = cursor
 
-    def _wake(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
 
 def render(content: bytes) -> str:
     """Return JSON lines of a log as plain text, the state in brackets where it changes."""
-    lines = []
-    for line in content.splitlines():
-        event = BuildEvent.from_json(json.loads(line))
-        lines.append(f"[{event.state}] {event.message}" if event.kind in {"phase", "done"} else event.message)
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(text_of(BuildEvent.from_json(json.loads(line))) for line in content.splitlines())
+
+
+def text_of(event: BuildEvent) -> str:
+    """Return one event as a line of plain text."""
+    shown = f"[{event.state}] {event.message}" if event.kind in {"phase", "done"} else event.message
+    return f"{shown}\n"

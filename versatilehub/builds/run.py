@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from .attempt import Attempt, BuildSettings
     from .container import BuildContainers
+    from .estimates import Estimate
+    from .forecast import Forecast
     from .probe import Environment, Probes
 
 SHOWN: Final = 20
@@ -36,6 +38,8 @@ SHOWN: Final = 20
 _SLACK: Final = 15.0
 """Seconds the builder has beyond its own time limit to say so itself."""
 _RETRY: Final = 1.0
+_AWAY: Final = 300.0
+"""Seconds an engine may be away before a build that needs it fails."""
 _ORDER: Final = list(BuildState)
 _STILL_NEEDED: Final = {
     BuildState.FETCHING: ROLES,
@@ -60,6 +64,7 @@ class Run:
         settings: BuildSettings,
         containers: BuildContainers,
         probes: Probes,
+        forecast: Forecast,
         attempt: Attempt,
         log: BuildLog,
     ) -> None:
@@ -67,12 +72,30 @@ class Run:
         self._settings = settings
         self._containers = containers
         self._probes = probes
+        self._forecast = forecast
         self._attempt = attempt
         self._log = log
-        self.image_id = ""
+        self._pack = ""
 
     async def run(self) -> Environment:
-        """Return the environment, its image tagged; the log is at `probing` then. Raises `BuildFailed`."""
+        """Return the environment, its image tagged; the log is at `probing` then. Raises `BuildFailed`.
+
+        An engine that is away is waited for: what was under way is gone through again then, from the log and the labels.
+        """
+        given_up = time.monotonic() + _AWAY
+        while True:
+            try:
+                return await self._through()
+            except EngineUnavailable:
+                if time.monotonic() > given_up:
+                    raise
+                await asyncio.sleep(_RETRY)
+
+    async def _through(self) -> Environment:
+        if self._log.state in {BuildState.PROBING, BuildState.PUSHED}:
+            made = await self.made()
+            if made:
+                return await self._publish(made)
         settings = self._settings
         if self._enter(BuildState.FETCHING, "Fetching the repository"):
             self._say(f"Fetching {self._attempt.source.url}, {self._attempt.source.version}")
@@ -80,18 +103,22 @@ class Run:
         await self._containers.begin(self._attempt, *_STILL_NEEDED.get(self._log.state, ()))
         await self._read("fetch", BuildState.FETCHING, settings.fetch_timeout)
         self._enter(BuildState.RENDERING, "Reading the repository")
-        pack = await self._render()
+        pack = self._pack = await self._render()
         self._enter(BuildState.BUILDING, _SAID.get(pack, f"Building with {pack}" if pack else "Building"))
         built = await self._read("build", BuildState.BUILDING, settings.timeout)
-        self.image_id = str(built.get("image_id", ""))
         self._enter(BuildState.PROBING, "Looking whether a server can run in the image")
-        return await self._publish()
+        return await self._publish(str(built.get("image_id", "")))
+
+    async def made(self) -> str:
+        """Return the id of the image this attempt has made, "" when there is none."""
+        images = await self._engine.images.list(made_by(self._engine, self._attempt))
+        return images[0].id if images else ""
 
     async def discard(self) -> None:
-        """Remove the image of an attempt that failed after it was made, unless something uses it."""
-        if self.image_id:
+        """Remove the image of an attempt that came to nothing, with the names it may have, unless something uses it."""
+        for image in await self._engine.images.list(made_by(self._engine, self._attempt)):
             with suppress(EngineConflict):
-                await self._engine.images.remove(self.image_id)
+                await self._engine.images.remove(image.id)
 
     async def _render(self) -> str:
         limit = self._settings.render_timeout
@@ -102,15 +129,15 @@ class Run:
             result = await self._read(RENDER_ONLINE, BuildState.RENDERING, limit)
         return str(result.get("pack", ""))
 
-    async def _publish(self) -> Environment:
-        environment = await self._probes.look(self.image_id)
+    async def _publish(self, image_id: str) -> Environment:
+        environment = await self._probes.look(image_id)
         for warning in environment.warnings:
             self._say(f"Warning: {warning}")
         name = naming.image_name(self._attempt.source, self._attempt.identity)
         day = datetime.fromtimestamp(self._attempt.created, UTC).date()
         tags = {name.tag, *naming.date_tags(name.repository, day, self._attempt.source.commit)}
         await asyncio.gather(
-            *(self._engine.images.tag(self.image_id, name.repository, tag) for tag in sorted(tags))
+            *(self._engine.images.tag(image_id, name.repository, tag) for tag in sorted(tags))
         )
         return replace(environment, image=str(name))
 
@@ -118,8 +145,11 @@ class Run:
         """Go on to *state* and return True, unless the log is there or beyond."""
         new = _ORDER.index(self._log.state) < _ORDER.index(state)
         if new:
-            self._log.move(state, message, time.time())
+            self._log.move(state, message, time.time(), estimate=self._usual(state))
         return new
+
+    def _usual(self, state: BuildState) -> Estimate | None:
+        return self._forecast.phase(state.value, repository=self._attempt.source.url, pack=self._pack)
 
     def _say(self, message: str) -> None:
         self._log.append([Entry(kind="log", message=message)], time.time())
@@ -149,7 +179,7 @@ class Run:
             except EngineUnavailable:
                 await asyncio.sleep(_RETRY)  # an engine that restarts: its containers may still be there
             except EngineNotFound as error:
-                raise interrupted() from error
+                return await self._lost(role, error)
 
     async def _follow(self, role: str) -> BuilderLine:
         name = self._attempt.container(role)
@@ -175,8 +205,15 @@ class Run:
         if container.oom_killed:
             return BuilderLine(kind="error", code="out_of_memory")
         if container.exit_code in {137, 143, 255}:
-            raise interrupted()
+            return await self._lost(name.rpartition("-")[2])
         return BuilderLine(kind="error", code="builder_ended")
+
+    async def _lost(self, role: str, error: EngineNotFound | None = None) -> BuilderLine:
+        """Return the result of a container that was ended before it could say it; `BuildFailed` when there is none."""
+        made = await self.made() if role == "build" else ""
+        if not made:
+            raise interrupted() from error
+        return BuilderLine(kind="result", result={"image_id": made})
 
     def _limits(self) -> dict[str, str]:
         """Return the figure of each limit a build can break, by the code of that failure."""
@@ -194,6 +231,11 @@ class Run:
             message = f"{message.removesuffix('.')}: {limit}."
         lines = (said or tuple(self._log.tail))[-SHOWN:]
         return BuildFailed(message, hint=cause.hint, code=cause.code, cause_file=cause.file, lines=lines)
+
+
+def made_by(engine: Engine, attempt: Attempt) -> dict[str, str]:
+    """Return the labels of the image of one attempt."""
+    return {"versatilehub.hub": engine.hub, "versatilehub.kind": "image", "versatilehub.attempt": attempt.id}
 
 
 def interrupted() -> BuildFailed:

@@ -110,7 +110,8 @@ class Specs:
                     "free": settings.disk_free,
                     "builds": settings.concurrent,
                 }
-                return {**where, "labels": self.image_labels(attempt), "limits": limits}
+                build = {**where, "labels": self.image_labels(attempt), "limits": limits}
+                return {**build, "fresh": True} if attempt.fresh else build
             case _:
                 job = {
                     **where,
@@ -128,6 +129,7 @@ class Specs:
             "versatilehub.subdir": source.subdir,
             "versatilehub.builder": attempt.builder,
             "versatilehub.base": attempt.base,
+            "versatilehub.attempt": attempt.id,
         }
         return self._engine.labels(
             "image", source=source.url, commit=source.commit, digest=attempt.identity, extra=extra

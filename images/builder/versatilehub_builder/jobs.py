@@ -96,6 +96,7 @@ class BuildJob:
     url: str = ""
     commit: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    fresh: bool = False  # use no cached step
     limits: BuildLimits = field(default_factory=BuildLimits)
 
 
@@ -153,6 +154,7 @@ def build_job(job: Mapping[str, JSON]) -> BuildJob:
         url=_text(job, "url", ""),
         commit=_text(job, "commit", ""),
         labels={key: _text(_table(job, "labels"), key) for key in _table(job, "labels")},
+        fresh=job.get("fresh") is True,
         limits=BuildLimits(
             seconds=_number(limits, "seconds", default.seconds),
             idle_seconds=_number(limits, "idle_seconds", default.idle_seconds),
