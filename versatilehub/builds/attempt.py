@@ -68,8 +68,7 @@ class Wish:
     @classmethod
     def of(cls, user: str, policy: Policy, *, force: bool = False) -> Wish:
         """Return how a person asks under their policy."""
-        at_once, per_day = (getattr(policy, name, None) for name in ("builds_at_once", "builds_per_day"))
-        return cls(user=user, at_once=at_once, per_day=per_day, force=force)
+        return cls(user=user, at_once=policy.builds_at_once, per_day=policy.builds_per_day, force=force)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

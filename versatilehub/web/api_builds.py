@@ -17,7 +17,7 @@ from versatilehub.builds.audience import decide
 from versatilehub.builds.events import BuildState
 from versatilehub.builds.probe import Environment
 from versatilehub.errors import BuildNotFound, InvalidInput, Refusal
-from versatilehub.policy import Usage
+from versatilehub.policy import Policy, Usage
 from versatilehub.spec import LaunchSpec
 from versatilehub.store.builds import Wanted
 from versatilehub.web.api import ApiHandler
@@ -50,6 +50,12 @@ class BuildsApi(ApiHandler):
         """Whether who asks may look after everybody's servers."""
         return bool(has_scope("admin:servers", self.parsed_scopes))
 
+    @property
+    def policy(self) -> Policy:
+        """What the asker may; a service has the site's policy."""
+        runtime = self.versatilehub
+        return runtime.policy_of(self.current_user) if self.asker else runtime.policy
+
     async def seen(self, id: str) -> BuildRecord:  # noqa: A002  # the field's name
         """Return a build the asker may see; `BuildNotFound` for any other, and when there is none."""
         record = await self.builds.archive.get(id)
@@ -77,7 +83,7 @@ class BuildsApi(ApiHandler):
 
     async def begin(self, resolved: ResolvedSource, *, force: bool) -> None:
         """Begin or join a build for the asker and answer with it."""
-        wish = Wish.of(self.asker, self.versatilehub.policy, force=force)
+        wish = Wish.of(self.asker, self.policy, force=force)
         found = await self.builds.begin(resolved, wish)
         if isinstance(found, Environment):
             self.reply({"state": "ready", "image": found.image, "commit": found.commit, "pack": found.pack})
@@ -86,9 +92,8 @@ class BuildsApi(ApiHandler):
 
     def checked(self, obj: dict[str, Any]) -> LaunchSpec:
         """Return what was asked for as a launch spec that the asker may run; raises as a launch does."""
-        rules = self.versatilehub.policy.sources
-        spec = LaunchSpec.from_json({key: value for key, value in obj.items() if value}, rules)
-        policy.check(spec, self.versatilehub.policy, Usage())
+        spec = LaunchSpec.from_json({key: value for key, value in obj.items() if value}, self.policy.sources)
+        policy.check(spec, self.policy, Usage())
         return spec
 
 
@@ -144,9 +149,7 @@ class BuildListHandler(BuildsApi):
             raise InvalidInput(
                 "A build needs a source.", hint="Send the link of a repository.", field="source"
             )
-        resolved = await git.resolve(
-            spec.source, self.versatilehub.policy.sources, ca_bundle=self.versatilehub.ca_bundle
-        )
+        resolved = await git.resolve(spec.source, self.policy.sources, ca_bundle=self.versatilehub.ca_bundle)
         await self.begin(resolved, force=force)
 
     def _number(self, name: str, usual: int) -> int:
