@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyterhub import orm
 from jupyterhub.scopes import has_scope, needs_scope
 
-from versatilehub import git, policy
+from versatilehub import policy, resolver
 from versatilehub.builds.attempt import Attempt, Wish
 from versatilehub.builds.audience import decide
 from versatilehub.builds.events import BuildState
@@ -149,7 +149,7 @@ class BuildListHandler(BuildsApi):
             raise InvalidInput(
                 "A build needs a source.", hint="Send the link of a repository.", field="source"
             )
-        resolved = await git.resolve(spec.source, self.policy.sources, ca_bundle=self.versatilehub.ca_bundle)
+        resolved = await resolver.resolve(spec.source, self.policy.sources, self.versatilehub.asking)
         await self.begin(resolved, force=force)
 
     def _number(self, name: str, usual: int) -> int:
