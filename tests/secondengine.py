@@ -54,6 +54,7 @@ class SecondEngine:
             self._holder = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
             assert self._holder.stdout is not None
             self._holder.stdout.readline()
+            self._holder.stdout.close()
         if self._containerd is None:
             self._containerd = self._inside("containerd", "--config", str(self._containerd_settings()))
             wait_for((self.folder / "containerd.sock").exists, "the second engine's containerd")
