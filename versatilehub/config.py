@@ -262,6 +262,7 @@ async def resume() -> None:
     app = JupyterHub.instance()
     runtime = VersatileHub.of(app.users.settings, config=app.config, log=app.log)
     await asyncio.gather(runtime.prepare_storage(), _recover(runtime))
+    await runtime.usage.watch()
 
 
 async def _recover(runtime: VersatileHub) -> None:

@@ -5,6 +5,7 @@ Checks only look; nothing is changed. "warn" is a protection that is missing, "f
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ Level = Literal["ok", "warn", "fail"]
 #: Oldest versions without a known way out of a container or into the machine (CVE-2024-21626; CVE-2024-32002).
 RUNC_FLOOR = (1, 1, 12)
 GIT_FLOOR = (2, 39, 4)
+#: File in the state folder with what the last start chose.
+STORAGE = "storage.json"
 #: Below this much free disk a build is likely to end for lack of it.
 FREE_BYTES = 5 * 1024**3
 
@@ -160,6 +163,31 @@ async def _disk(patient: Patient) -> Finding:
     return Finding(name="disk", level="ok", found=found)
 
 
+async def _storage(patient: Patient) -> Finding:
+    try:
+        choice = json.loads((patient.state / STORAGE).read_text())
+        name, hard = str(choice["name"]), bool(choice["hard"])
+        rejected = [f"{one['name']}: {one['reason']}" for one in choice["rejected"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return Finding(name="storage", level="ok", found="tried at the hub's first start")
+    why = f" ({'; '.join(rejected)})" if rejected else ""
+    if not name:
+        return Finding(
+            name="storage",
+            level="fail",
+            found=f"the backend that is set does not work{why}",
+            advice="Remove the reason, or set storage_backend to auto.",
+        )
+    if not hard:
+        return Finding(
+            name="storage",
+            level="warn",
+            found=f"{name}: volumes are only measured{why}",
+            advice="A server can fill the disk. docs/how-to/storage-caps.md says what holds a cap.",
+        )
+    return Finding(name="storage", level="ok", found=f"{name}: the file system keeps every cap{why}")
+
+
 async def _state(patient: Patient) -> Finding:
     if not patient.state.exists():
         return Finding(name="state", level="ok", found=f"{patient.state} is made at the first start")
@@ -190,6 +218,7 @@ CHECKS: tuple[Callable[[Patient], Awaitable[Finding]], ...] = (
     _network,
     _firewall,
     _disk,
+    _storage,
     _state,
 )
 

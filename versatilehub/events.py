@@ -32,6 +32,7 @@ class Kind(StrEnum):
     VOLUME_RESTORED = "volume.restored"  # volume
     VOLUME_PURGED = "volume.purged"  # volume
     VOLUME_MEASURED = "volume.measured"  # volume, bytes
+    VOLUME_WARNED = "volume.warned"  # volume, bytes, limit, level (percent: 80, 95)
     LAUNCH = "launch"
 
 

@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Final
 from traitlets import Bool, CaselessStrEnum, HasTraits, Integer, Unicode, default
 
 from versatilehub.errors import EngineFailure, StorageFailure
+from versatilehub.events import Kind
 from versatilehub.storage.caps.storage import NAMES, Storage
+from versatilehub.storage.usage import UsageMeter
 
 if TYPE_CHECKING:
     from versatilehub.engine import Engine
+    from versatilehub.ledger import Ledger
     from versatilehub.storage.caps.trial import Choice
+    from versatilehub.storage.usage import VolumeUse
+    from versatilehub.store import Store
 
 log = logging.getLogger("versatilehub")
 
-#: File in the state folder that says which backend the last start chose, for `doctor`.
+#: File in the state folder that says which backend the last start chose, for `doctor`, which has the same name.
 CHOICE: Final = "storage.json"
 
 
@@ -35,6 +40,14 @@ class StorageTraits(HasTraits):
         @cached_property
         def engine(self) -> Engine:
             """The door to Docker."""
+
+        @cached_property
+        def store(self) -> Store:
+            """Our database."""
+
+        @cached_property
+        def ledger(self) -> Ledger:
+            """The record of what happened."""
 
     storage_backend = CaselessStrEnum(
         NAMES,
@@ -68,6 +81,19 @@ class StorageTraits(HasTraits):
         help="""Bytes of the disk of `storage_path` that no new volume may take. Default: 1 GiB. Example: ``10 * 1024**3``""",
     )
 
+    usage_interval = Integer(
+        10,
+        min=1,
+        config=True,
+        help="Seconds that figures of running servers (memory, CPU) are good for. Default: 10. Example: ``30``",
+    )
+    volumes_interval = Integer(
+        60,
+        min=1,
+        config=True,
+        help="Seconds between two measurements of the volumes, at least. Default: 60. Example: ``600``",
+    )
+
     @default("storage_path")
     def _storage_path_default(self) -> str:
         return f"/var/lib/versatilehub/{self.hub_id}"
@@ -83,6 +109,36 @@ class StorageTraits(HasTraits):
             wanted=self.storage_backend,
             require_hard=self.require_hard_cap,
             told=self._keep_choice,
+        )
+
+    @cached_property
+    def usage(self) -> UsageMeter:
+        """What servers and volumes use now; owners of volumes that fill up are warned."""
+        return UsageMeter(
+            self.engine,
+            self.storage,
+            self.store,
+            every=self.usage_interval,
+            volumes_every=self.volumes_interval,
+            warn=self._warn,
+            measured=self._measured,
+        )
+
+    def _warn(self, use: VolumeUse) -> None:
+        log.warning("%s/%s: its volume is more than %d %% full", use.owner, use.server, use.level)
+        self.ledger.append(
+            Kind.VOLUME_WARNED,
+            owner=use.owner,
+            server=use.server,
+            volume=use.name,
+            bytes=use.used,
+            limit=use.limit,
+            level=use.level,
+        )
+
+    def _measured(self, use: VolumeUse) -> None:
+        self.ledger.append(
+            Kind.VOLUME_MEASURED, owner=use.owner, server=use.server, volume=use.name, bytes=use.used
         )
 
     async def prepare_storage(self) -> None:

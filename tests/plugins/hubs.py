@@ -27,6 +27,7 @@ TEST_LINES = """
     c.VersatileHub.base_images = ["versatilehub/singleuser", "versatilehub/test-server"]
     c.VersatileHub.policy_overrides = {"images": ["versatilehub/test-server:latest", "versatilehub/singleuser:latest"]}
     c.VersatileHub.storage_backend = "soft"  # others are tried at each start
+    c.VersatileHub.volumes_interval = 3600  # a helper container each time
     c.VersatileHub.singleuser_image = "versatilehub/singleuser:latest"
 """
 

@@ -25,6 +25,7 @@ PURE = (
     "spec",
     "spec_*",
     "policy",
+    "quotas",
     "policy_*",
     "mounts",
     "volume_grants",

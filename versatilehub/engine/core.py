@@ -14,6 +14,7 @@ from .images import Images
 from .networks import Networks
 from .pipes import Pipes
 from .registries import Registries
+from .stats import Stats
 from .transport import QUICK, Transport
 from .volumes import Volumes
 
@@ -38,6 +39,7 @@ class Engine:
         self.volumes = Volumes(self._docker)
         self.networks = Networks(self._docker)
         self.pipes = Pipes(self._docker)
+        self.stats = Stats(self._docker)
 
     @property
     def url(self) -> str:

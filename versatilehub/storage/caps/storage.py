@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from versatilehub.errors import EngineFailure, StorageFailure, VersatileHubError
-from versatilehub.storage.backend import BACKEND, Backend, Measuring, Plain, same_owner
+from versatilehub.storage.backend import BACKEND, Backend, Measured, Measuring, Plain, same_owner
 
 from . import trial
 from .attendant import Attendant
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from versatilehub.engine import Engine, StoredVolume
-    from versatilehub.storage.backend import Measured
 
 log = logging.getLogger("versatilehub")
 
@@ -56,7 +55,7 @@ class Storage(Measuring):
         self._told = told
         self._choosing = asyncio.Lock()
         self.choice: Choice | None = None
-        sizes = Sizes(engine, image=image)
+        self._sizes = sizes = Sizes(engine, image=image)
         self.attendant = Attendant(engine, image=image, store=store)
         self.soft = Soft(engine, sizes)
         self.loop = Loop(engine, self.attendant, free=free)
@@ -157,8 +156,11 @@ class Storage(Measuring):
         found: dict[str, Measured] = {}
         for kind, some in kinds.items():
             with contextlib.suppress(EngineFailure, StorageFailure):
-                found |= await self._named(kind).measure(some)
+                found |= await self._named(kind).measure(some) if kind else await self._uncapped(some)
         return found
+
+    async def _uncapped(self, names: Collection[str]) -> Mapping[str, Measured]:
+        return {name: Measured(used=size) for name, size in (await self._sizes.of(names)).items()}
 
     async def close(self) -> None:
         """Let the helper go."""
