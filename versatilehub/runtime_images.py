@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from traitlets import HasTraits
+from traitlets import Bool, HasTraits, Integer, List, TraitError, Unicode, validate
 
+from versatilehub.errors import InvalidInput
 from versatilehub.images.book import ImageBook
+from versatilehub.images.credentials import Credentials
+from versatilehub.images.references import check_prefix
+from versatilehub.images.registry import Registry, RegistrySettings
 from versatilehub.images.shelf import Shelf
 from versatilehub.storage.content import Contents
 
@@ -28,6 +32,74 @@ class ImageTraits(HasTraits):
 
         @cached_property
         def store(self) -> Store: ...  # noqa: D102
+
+    registry_prefix = Unicode(
+        config=True,
+        help="""Registry that images built here are pushed to, and pulled from instead of being built again.
+
+        Only the hub should be allowed to push there. Default: none, images stay on this machine.
+        Example: ``c.VersatileHub.registry_prefix = "registry.example.org/hub"``
+        """,
+    )
+    registry_logins = Unicode(
+        config=True,
+        help="""File with user names and passwords of registries, in the form of Docker's ``config.json``; readable by the hub only.
+
+        It is read at each push and pull, so a changed password needs no restart. Default: the one `docker login` wrote, if any.
+        Example: ``c.VersatileHub.registry_logins = "/etc/versatilehub/registries.json"``
+        """,
+    )
+    registry_required = Bool(
+        False,
+        config=True,
+        help="""Let a build fail whose image cannot be pushed: for more than one machine. Default: False, it is used here.
+
+        Example: ``c.VersatileHub.registry_required = True``
+        """,
+    )
+    pull_registries = List(
+        Unicode(),
+        config=True,
+        help="""Registries, or paths below them, that images named by people may be pulled from, beside the list of images.
+
+        Default: empty, every image on the policy's list may be pulled. Example: ``["quay.io/jupyter", "registry.example.org"]``
+        """,
+    )
+    pull_timeout = Integer(
+        1800,
+        min=1,
+        config=True,
+        help="Seconds one pull or push may take. Default: 1800 (30 min). Example: ``600``",
+    )
+    pull_silence = Integer(
+        120,
+        min=1,
+        config=True,
+        help="Seconds a registry may be silent within a pull or push. Default: 120. Example: ``30``",
+    )
+
+    @validate("registry_prefix")
+    def _registry_prefix(self, proposal: Any) -> str:
+        try:
+            return check_prefix(proposal["value"]) if proposal["value"] else ""
+        except InvalidInput as error:
+            raise TraitError(f"{error.message} {error.hint}") from error
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Where images come from and go to beside this machine."""
+        settings = RegistrySettings(
+            prefix=self.registry_prefix,
+            allowed=tuple(self.pull_registries),
+            required=self.registry_required,
+            transfer=float(self.pull_timeout),
+            idle=float(self.pull_silence),
+        )
+        logins = (
+            Path(self.registry_logins) if self.registry_logins else Path.home() / ".docker" / "config.json"
+        )
+        credentials = Credentials(logins, needed=bool(self.registry_logins))
+        return Registry(self.engine, settings, credentials=credentials, book=self.image_book)
 
     @cached_property
     def image_book(self) -> ImageBook:

@@ -20,9 +20,9 @@ from versatilehub.landing import open_url
 from versatilehub.readiness import wait_until_answers
 from versatilehub.runtime import VersatileHub
 from versatilehub.spawner_engine import UNKNOWN, as_ours
+from versatilehub.spawner_images import ImagesMixin
 from versatilehub.spawner_lifetime import LifetimeMixin
 from versatilehub.spawner_options import OptionsMixin
-from versatilehub.spawner_stock import StockMixin
 from versatilehub.spawner_storage import StorageMixin, container_mounts
 from versatilehub.web.errors import to_web_error
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from versatilehub.spec import LaunchSpec
 
 
-class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin, StorageMixin):
+class VersatileMixin(OptionsMixin, ImagesMixin, LifetimeMixin, StorageMixin):
     """Everything versatilehub adds to a DockerSpawner; put it before DockerSpawner or one of its subclasses."""
 
     ready_timeout = Integer(
@@ -95,7 +95,7 @@ class VersatileMixin(OptionsMixin, StockMixin, LifetimeMixin, StorageMixin):
             await self.grant(spec)
             self.begin_lifetime(spec)
             await self.check_budget()
-            environment = await self._environment(spec)
+            environment = await self.held(lambda: self._environment(spec))
             await self._storage(spec, environment)
             address = await self._run(spec, environment)
             await self._ready(address)

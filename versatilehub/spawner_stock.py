@@ -43,11 +43,6 @@ class StockMixin(PolicyMixin, ContainerMixin):
         finally:
             self._settled = ""
 
-    async def pull_image(self, image: str) -> None:
-        """Pull by `pull_policy`, once in a start; an image that was built here is in no registry."""
-        if image != self._settled:
-            await super().pull_image(image)
-
     async def check_allowed(self, image: str) -> str:
         """Return the image that a name of `allowed_images` stands for."""
         return self._settled or str(await super().check_allowed(image))

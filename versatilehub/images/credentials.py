@@ -23,10 +23,11 @@ _HUB_KEY = "https://index.docker.io/v1/"
 
 
 class Credentials:
-    """Logins by registry. *path* None: nobody logs in anywhere."""
+    """Logins by registry. *path* None: nobody logs in anywhere; not *needed*: a file that is missing or odd is the same."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, needed: bool = True) -> None:
         self._path = path
+        self._needed = needed
 
     async def of(self, host: str) -> Login | None:
         """Return the login for a registry, None where there is none; `RegistryFailure` when the file cannot be read."""
@@ -40,6 +41,8 @@ class Credentials:
             entry = _entry(auths, host)
             return _login(entry, host) if entry else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if not self._needed:
+                return None
             # The error may quote the file: only its kind is told.
             raise RegistryFailure(
                 f"The logins of registries in {path} cannot be read ({type(error).__name__}).",
