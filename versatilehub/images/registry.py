@@ -80,6 +80,11 @@ class Registry:
         """
         if not self.settings.prefix:
             return ""
+        if (await self._engine.images.inspect(image)).labels.get("versatilehub.visibility") == "private":
+            say(
+                "Not pushed: its repository is private, and who may pull there need not be allowed to read it."
+            )
+            return ""
         try:
             digest = await self._push_all(name, identity, image, more, say)
         except RegistryFailure as error:

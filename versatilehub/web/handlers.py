@@ -10,12 +10,20 @@ from typing import Any, Final
 
 from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 
-from versatilehub.web import api_accounting, api_build_log, api_builds, api_culling, api_usage, new_server
+from versatilehub.web import (
+    api_accounting,
+    api_build_log,
+    api_builds,
+    api_culling,
+    api_images,
+    api_usage,
+    new_server,
+)
 from versatilehub.web.assets import STATIC, static_path, static_version
 
 _YEAR = 365 * 24 * 3600
 #: Modules of pages and of the API; each has its rows in ``HANDLERS``, patterns below the hub's base URL.
-_PAGES: Final = (api_accounting, api_build_log, api_builds, api_culling, api_usage, new_server)
+_PAGES: Final = (api_accounting, api_build_log, api_builds, api_culling, api_usage, new_server, api_images)
 
 
 class StaticHandler(CacheControlStaticFilesHandler):

@@ -1,0 +1,164 @@
+"""Images at a real hub: pulled when they are named, on record for whoever launched them, and safe from removal while needed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from tests.hubprocess import HubProcess, docker
+from tests.registryserver import PASSWORD, USER, RegistryServer
+from versatilehub.engine import Engine, Login
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.gitserver import GitServer
+
+BASE = "versatilehub/test-server:latest"
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """A registry with a password."""
+    made = RegistryServer(tmp_path_factory.mktemp("registry")).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def hub(
+    make_hub: Callable[..., HubProcess], registry: RegistryServer, tmp_path_factory: pytest.TempPathFactory
+) -> HubProcess:
+    """A hub beside it."""
+    logins = tmp_path_factory.mktemp("logins") / "logins.json"
+    logins.write_text(json.dumps({"auths": {registry.address: {"username": USER, "password": PASSWORD}}}))
+    logins.chmod(0o600)
+    return make_hub(f"""
+    c.VersatileHub.policy_overrides = {{"images": ["{BASE}", "{registry.address}/*"]}}
+    c.VersatileHub.registry_logins = "{logins}"
+    c.VersatileHub.registry_prefix = "{registry.address}/site"
+    """).start()
+
+
+def push(repository: str, tag: str) -> str:
+    """Push an image nobody has yet, forget it here, and return its digest."""
+    subprocess.run(
+        ["docker", "build", "-q", "-t", f"{repository}:{tag}", "-"],
+        input=f"FROM {BASE}\nLABEL unique={repository}\n".encode(),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return asyncio.run(_push(repository, tag))
+
+
+async def _push(repository: str, tag: str) -> str:
+    engine = Engine()
+    try:
+        login = Login(username=USER, password=PASSWORD)
+        return await engine.registries.push(repository, tag, login, lambda _: None, seconds=60, idle=30)
+    finally:
+        await engine.images.remove(f"{repository}:{tag}")
+        await engine.close()
+
+
+def ask(hub: HubProcess, token: str, method: str, path: str, **body: Any) -> requests.Response:
+    """Call our API as whoever has *token*."""
+    return requests.request(
+        method,
+        f"{hub.url}/hub/versatilehub/api/{path}",
+        headers={"Authorization": f"token {token}"},
+        json=body or None,
+        timeout=60,
+    )
+
+
+def token_of(hub: HubProcess, name: str) -> str:
+    """Return a token of a person."""
+    return str(hub.api("POST", f"users/{name}/tokens", json={}).json()["token"])
+
+
+@pytest.mark.req("S6", "K12")
+def test_an_image_that_is_not_here_is_pulled(hub: HubProcess, registry: RegistryServer) -> None:
+    """An image named by its digest is pulled from its registry with what was set for it, the person sees how far it is."""
+    repository = f"{registry.address}/labs/{secrets.token_hex(4)}"
+    digest = push(repository, "1")
+    name = hub.user(f"p{secrets.token_hex(3)}")
+    hub.launch_soon(name, image=f"{repository}:1@{digest}")
+    events = hub.events(name)
+    hub.wait_ready(name)
+
+    pulled = [event["vh"] for event in events if event.get("vh", {}).get("phase") == "fetch"]
+    assert any(row["kind"] == "step" and row["step"] == row["steps"] for row in pulled)
+    assert "ok" == pulled[-1]["outcome"]
+    hub.halt(name)
+    docker("rmi", f"{repository}@{digest}", check=False)
+    assert PASSWORD not in hub.log.read_text()
+
+
+@pytest.mark.req("S6", "K12")
+def test_an_image_that_is_nowhere(hub: HubProcess, registry: RegistryServer) -> None:
+    """An image that is neither here nor in its registry fails with its name and what to do; nothing is left."""
+    name = hub.user(f"p{secrets.token_hex(3)}")
+    image = f"{registry.address}/labs/none:1"
+    answer = hub.launch(name, image=image)
+
+    assert answer.status_code < 500
+    assert f"The registry has no {image}" in answer.json()["message"]
+    assert [] == hub.containers(name)
+
+
+@pytest.mark.req("S3", "S4")
+def test_who_sees_and_removes_an_image(hub: HubProcess, forge: GitServer) -> None:
+    """Whoever launched an image sees it, nobody else but administrators; while a server needs it, its removal names that server."""
+    ada, bob = (hub.user(f"{one}{secrets.token_hex(3)}") for one in ("ada", "bob"))
+    repository = f"r{secrets.token_hex(4)}"
+    forge.repo(repository, {"Dockerfile": f"FROM {BASE}\nCOPY . /srv/repo/\n", "a.txt": repository})
+    hub.run(ada, source=f"{forge.base}{repository}")
+    mine, theirs = token_of(hub, ada), token_of(hub, bob)
+    (image,) = ask(hub, mine, "GET", "images").json()
+
+    assert (ada, 40, 0) == (image["owner"], len(image["commit"]), image["launches"])
+    assert [f"{ada}'s default server (running)"] == [use["text"] for use in image["uses"]]
+    assert [] == ask(hub, theirs, "GET", "images").json()
+    assert 404 == ask(hub, theirs, "GET", f"images/{image['id']}").status_code
+    assert [403, 403, 403] == [
+        ask(hub, mine, method, path).status_code
+        for method, path in (
+            ("DELETE", f"images/{image['id']}"),
+            ("POST", f"images/{image['id']}/pin"),
+            ("POST", "images/prune"),
+        )
+    ]
+    assert 403 == requests.get(f"{hub.url}/hub/versatilehub/api/images", timeout=10).status_code
+
+    refused = ask(hub, hub.token, "DELETE", f"images/{image['name']}")
+    assert (409, "image_in_use") == (refused.status_code, refused.json()["code"])
+    assert f"{ada}'s default server" in refused.json()["message"]
+    hub.halt(ada)
+    stopped = ask(hub, hub.token, "DELETE", f"images/{image['name']}")
+    assert f"{ada}'s default server (not running)" in stopped.json()["message"]
+    hub.api("DELETE", f"users/{ada}")
+    assert 200 == ask(hub, hub.token, "POST", f"images/{image['id']}/pin", reason="exam").status_code
+    assert 409 == ask(hub, hub.token, "DELETE", f"images/{image['id']}").status_code
+    assert 200 == ask(hub, hub.token, "DELETE", f"images/{image['id']}/pin").status_code
+    assert 200 == ask(hub, hub.token, "DELETE", f"images/{image['id']}").status_code
+    assert 404 == ask(hub, hub.token, "GET", f"images/{image['id']}").status_code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"older_than": "soon"}, {"keep": -1}, {"keep": True}, {"max_disk": "all"}, {"yes": "1"}, {"all": True}],
+    ids=str,
+)
+def test_a_prune_that_cannot_be_read(hub: HubProcess, body: dict[str, Any]) -> None:
+    """What is no rule is refused by field, and nothing is removed."""
+    answer = ask(hub, hub.token, "POST", "images/prune", **body)
+
+    assert 400 == answer.status_code
+    assert answer.json()["field"]
