@@ -141,6 +141,8 @@ class VersatileHub(
     @classmethod
     def of(cls, settings: MutableMapping[str, Any], **kwargs: Any) -> VersatileHub:
         """Return the one of this hub, made with *kwargs* (``config=``, ``log=``) when there is none yet."""
+        # Page handlers have a copy of the hub's settings, and in it the users, who have the hub's own.
+        settings = getattr(settings.get("users"), "settings", settings)
         found = settings.get(SETTINGS_KEY)
         if not isinstance(found, VersatileHub):
             found = settings[SETTINGS_KEY] = cls(**kwargs)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,7 +77,7 @@ def test_a_full_home_never_locks_its_owner_out(capped: HubProcess, person: str, 
     capped.run(person, image=image)
     told = fill(capped, person)
     assert "No space left on device" in told
-    assert 32 * MIB * 0.8 < int(told.split()[-1]) <= 32 * MIB
+    assert 32 * MIB * 0.75 < int(told.split()[-1]) <= 32 * MIB
 
     capped.halt(person)
     capped.run(person, image=image)
@@ -92,7 +95,7 @@ def kernel_answers(hub: HubProcess, person: str) -> None:
         headers={"Authorization": f"token {token_of(hub, person)}"},
         timeout=60,
     )
-    assert 201 == answer.status_code, answer.text
+    assert 201 == answer.status_code, docker("logs", hub.container(person))
 
 
 @pytest.mark.req("P11", "K47")
@@ -128,7 +131,7 @@ def test_people_see_what_they_use_and_administrators_see_all(capped: HubProcess,
     try:
         events = wait_for(
             lambda: store.run_now(
-                lambda session: list(rows.events(session, owner=person, kinds=[Kind.VOLUME_WARNED]))
+                lambda session: list(rows.read(session, owner=person, kinds=[Kind.VOLUME_WARNED]))
             ),
             "the event",
         )
@@ -160,9 +163,6 @@ def test_a_reboot_is_survived_without_a_hand(capped: HubProcess, person: str) ->
 
 def take_device(volume: str) -> None:
     """Take a volume's device and link away, as a reboot does."""
-    import subprocess
-    from pathlib import Path
-
     link = Path("/dev/vhub") / volume
     subprocess.run(["losetup", "--detach", str(link.resolve())], check=True)
     link.unlink()
@@ -171,9 +171,6 @@ def take_device(volume: str) -> None:
 @pytest.mark.req("P10")
 def test_the_doctor_tells_how_caps_are_kept(capped: HubProcess) -> None:
     """The chosen backend is in the state folder, where `versatilehub doctor` reads it."""
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-m", "versatilehub.cli", f"--state={capped.state}", "doctor"],
         capture_output=True,
