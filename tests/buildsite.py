@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.gitrepos import Files
+    from versatilehub.images.registry import Registry
 
 BASE = "versatilehub/test-server:latest"
 GOOD = {"Dockerfile": f"FROM {BASE}\nCOPY . /srv/repo/\n", "a.txt": "a"}
@@ -46,11 +47,12 @@ class Site:
     git: GitServer
     settings: BuildSettings
     store: Store
+    registry: Registry | None = None
     opened: list[Builds] = field(default_factory=list)
 
     def builds(self, **changed: Any) -> Builds:
         """Return a new `Builds` on the same state: the second is a restarted hub."""
-        made = Builds(self.engine, replace(self.settings, **changed), self.store)
+        made = Builds(self.engine, replace(self.settings, **changed), self.store, self.registry)
         self.opened.append(made)
         return made
 

@@ -177,7 +177,7 @@ class VersatileHub(
     @cached_property
     def builds(self) -> Builds:
         """All builds of this hub."""
-        return Builds(self.engine, self.build_settings(), self.store)
+        return Builds(self.engine, self.build_settings(), self.store, self.registry)
 
     @cached_property
     def placement(self) -> Placement:

@@ -8,15 +8,20 @@ import logging
 import secrets
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.buildsite import remove_all
+from tests.buildsite import GOOD, remove_all
+from tests.buildsite import site as build_site
 from tests.manyimages import make_image
 from tests.registryserver import PASSWORD, USER, RegistryServer
+from versatilehub.builds.attempt import Wish
+from versatilehub.builds.events import BuildEvent, BuildState
 from versatilehub.engine import Engine, Transfer
 from versatilehub.errors import (
+    BuildFailed,
     NotInRegistry,
     Refusal,
     RegistryFailure,
@@ -242,3 +247,45 @@ async def test_a_file_of_logins_that_cannot_be_read(site: Site, tmp_path: Path) 
     assert await Credentials(path).of("elsewhere") is None
     assert await Credentials(None).of("h") is None
     del site
+
+
+@pytest.mark.req("S1", "S2", "S6", "V26")
+async def test_builds_with_a_registry(
+    tmp_path: Path, server: RegistryServer, session_label: SessionLabel
+) -> None:
+    """A build is pushed in a state of its own; once the image is gone it is pulled, not built; a rebuild gets names of its own."""
+    async with build_site(tmp_path, session_label.labels, builder="versatilehub/builder:latest") as site:
+        path = tmp_path / "auth.json"
+        path.write_text(json.dumps({"auths": {server.address: {"username": USER, "password": PASSWORD}}}))
+        settings = RegistrySettings(prefix=f"{server.address}/built")
+        book = ImageBook(site.store)
+        site.registry = Registry(site.engine, settings, credentials=Credentials(path), book=book)
+        builds, source, seen = site.builds(), site.source(GOOD), list[BuildEvent]()
+        first = await builds.ensure(source, seen.append)
+        repository = first.image.rpartition(":")[0]
+        tags = server.tags(f"built/{repository}")
+
+        assert [BuildState.PROBING, BuildState.PUSHED, BuildState.READY] == [
+            event.state for event in seen if event.kind in {"phase", "done"}
+        ][-3:]
+        assert "push" in {event.phase for event in seen}
+        (dated,) = [tag for tag in tags if tag[:2] == "20"]
+        assert sorted([dated, "latest", first.image.rpartition(":")[2]]) == tags
+
+        for tag in (await site.engine.images.inspect(first.image)).tags:
+            await site.engine.images.remove(tag)
+        seen.clear()
+        again = await builds.ensure(source, seen.append)
+        assert (first.image_id, "cached") == (again.image_id, seen[-1].outcome)
+        assert {"fetch"} == {event.phase for event in seen[:-1]}
+
+        await builds.ensure(source, seen.append, Wish(force=True))
+        assert f"{dated}-2" in server.tags(f"built/{repository}")
+
+        path.write_text(json.dumps({"auths": {server.address: {"username": USER, "password": "wrong"}}}))
+        site.registry.settings = replace(settings, required=True)
+        count = await site.images()
+        with pytest.raises(BuildFailed) as caught:
+            await builds.ensure(site.source(GOOD, "other"), seen.append)
+        assert "registry_refused" == caught.value.code
+        assert count == await site.images()

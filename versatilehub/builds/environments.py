@@ -15,18 +15,22 @@ from .events import BuildEvent, BuildState
 from .probe import Probes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from versatilehub.engine import Engine
     from versatilehub.sources import ResolvedSource
 
     from .attempt import BuildSettings, Wish
     from .probe import Environment
+    from .publishing import Publishing
 
 
 class Environments:
-    """Looks at images; makes nothing."""
+    """Looks at images; makes nothing, but has from the registry what is there."""
 
-    def __init__(self, engine: Engine, settings: BuildSettings) -> None:
+    def __init__(self, engine: Engine, settings: BuildSettings, publishing: Publishing) -> None:
         self._engine = engine
+        self._publishing = publishing
         self._settings = settings
         self.probes = Probes(
             engine, settings.state_dir / "probes", hub_version=settings.hub_version or _hub_version()
@@ -77,6 +81,12 @@ class Environments:
         if image is None or any(image.labels.get(key) != value for key, value in expected.items()):
             return None
         return await self.probes.look(name)
+
+    async def fetched(self, attempt: Attempt, watcher: Callable[[BuildEvent], None]) -> Environment | None:
+        """Return the environment an attempt would make as the registry has it, None when it has to be built."""
+        if await self._publishing.fetch(attempt, watcher):
+            return await self.existing(attempt)
+        return None
 
 
 def found_there(environment: Environment) -> BuildEvent:

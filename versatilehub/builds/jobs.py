@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from versatilehub.engine import Engine
+    from versatilehub.images.registry import Registry
     from versatilehub.sources import ResolvedSource
     from versatilehub.store import Store
     from versatilehub.store.builds import BuildRecord
@@ -47,8 +48,10 @@ class Builds:
     Each of `on_event` is called with every change of a build's phase and with its end, before those who wait hear of it.
     """
 
-    def __init__(self, engine: Engine, settings: BuildSettings, store: Store) -> None:
-        self._works = Works(engine, settings, store)
+    def __init__(
+        self, engine: Engine, settings: BuildSettings, store: Store, registry: Registry | None = None
+    ) -> None:
+        self._works = Works(engine, settings, store, registry)
         self._jobs, self._live = self._works.jobs, self._works.live
         self._environments = self._works.environments
         self._beginning = asyncio.Lock()
@@ -66,7 +69,7 @@ class Builds:
         `BuildFailed` (also `ImageUnusable`, `BuildCancelled`), `Refusal` when *wish* asks for more builds than it may, or
         `EngineFailure`; cancelling the call leaves the build to others.
         """
-        found = await self._find_or_begin(resolved, wish)
+        found = await self._find_or_begin(resolved, wish, watcher)
         if isinstance(found, Environment):
             watcher(found_there(found))
             return found
@@ -146,13 +149,17 @@ class Builds:
 
     # -- parts -----------------------------------------------------------------------------
 
-    async def _find_or_begin(self, resolved: ResolvedSource, wish: Wish) -> Job | Environment:
+    async def _find_or_begin(
+        self, resolved: ResolvedSource, wish: Wish, watcher: Watcher = lambda _: None
+    ) -> Job | Environment:
         await self.recover()
         attempt = await self._environments.attempt(resolved, wish)
         if not wish.force:
             job = self._jobs.get(attempt.identity)
             # An image that is being built anew may be had as it is.
             found = await self._environments.existing(attempt) if job is None or job.record.forced else None
+            if found is None and job is None:
+                found = await self._environments.fetched(attempt, watcher)
             if found is not None:
                 return found
         job = self._jobs.get(attempt.identity)

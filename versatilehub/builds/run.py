@@ -10,11 +10,9 @@ import asyncio
 import time
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from versatilehub import naming
 from versatilehub.errors import BuildFailed, EngineConflict, EngineNotFound, EngineUnavailable
 
 from . import failures
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from .estimates import Estimate
     from .forecast import Forecast
     from .probe import Environment, Probes
+    from .publishing import Publishing
 
 SHOWN: Final = 20
 """Last lines of the log that go with a failure."""
@@ -65,6 +64,7 @@ class Run:
         containers: BuildContainers,
         probes: Probes,
         forecast: Forecast,
+        publishing: Publishing,
         attempt: Attempt,
         log: BuildLog,
     ) -> None:
@@ -73,12 +73,13 @@ class Run:
         self._containers = containers
         self._probes = probes
         self._forecast = forecast
+        self._publishing = publishing
         self._attempt = attempt
         self._log = log
         self._pack = ""
 
     async def run(self) -> Environment:
-        """Return the environment, its image tagged; the log is at `probing` then. Raises `BuildFailed`.
+        """Return the environment, its image tagged; the log is at `probing` or `pushed` then. Raises `BuildFailed`.
 
         An engine that is away is waited for: what was under way is gone through again then, from the log and the labels.
         """
@@ -118,7 +119,8 @@ class Run:
         """Remove the image of an attempt that came to nothing, with the names it may have, unless something uses it."""
         for image in await self._engine.images.list(made_by(self._engine, self._attempt)):
             with suppress(EngineConflict):
-                await self._engine.images.remove(image.id)
+                for name in (*image.tags, image.id):  # by its id alone, one of several names would stay
+                    await self._engine.images.remove(name)
 
     async def _render(self) -> str:
         limit = self._settings.render_timeout
@@ -133,13 +135,11 @@ class Run:
         environment = await self._probes.look(image_id)
         for warning in environment.warnings:
             self._say(f"Warning: {warning}")
-        name = naming.image_name(self._attempt.source, self._attempt.identity)
-        day = datetime.fromtimestamp(self._attempt.created, UTC).date()
-        tags = {name.tag, *naming.date_tags(name.repository, day, self._attempt.source.commit)}
-        await asyncio.gather(
-            *(self._engine.images.tag(image_id, name.repository, tag) for tag in sorted(tags))
-        )
-        return replace(environment, image=str(name))
+        names = await self._publishing.name(self._attempt, image_id)
+        if self._publishing.prefix:
+            self._enter(BuildState.PUSHED, f"Pushing the image to {self._publishing.prefix}")
+            await self._publishing.push(self._attempt, image_id, names, self._say)
+        return replace(environment, image=str(names[0]))
 
     def _enter(self, state: BuildState, message: str) -> bool:
         """Go on to *state* and return True, unless the log is there or beyond."""

@@ -22,12 +22,14 @@ from .forecast import REMEMBERED, Forecast, past_of
 from .job import Job
 from .line import Line, ticket_of
 from .logs import BuildLog
+from .publishing import Publishing
 from .recovery import Recovery
 from .run import Run
 from .tidying import Tidying
 
 if TYPE_CHECKING:
     from versatilehub.engine import Engine
+    from versatilehub.images.registry import Registry
     from versatilehub.store import Store
 
     from .attempt import BuildSettings
@@ -40,14 +42,17 @@ _log: Final = logging.getLogger(__name__)
 class Works:
     """Used from one event loop. *jobs* are those that may be joined, by identity; *live* those whose row is not final, by id."""
 
-    def __init__(self, engine: Engine, settings: BuildSettings, store: Store) -> None:
+    def __init__(
+        self, engine: Engine, settings: BuildSettings, store: Store, registry: Registry | None = None
+    ) -> None:
         self._engine = engine
         self._settings = settings
         self._containers = BuildContainers(engine, settings)
         self._tidying = Tidying(self._containers)
         self._forecast = Forecast()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.environments = Environments(engine, settings)
+        self._publishing = Publishing(engine, registry)
+        self.environments = Environments(engine, settings, self._publishing)
         self.book = Book(store)
         self.line = Line(settings.concurrent, self._forecast)
         self.jobs: dict[str, Job] = {}
@@ -67,6 +72,7 @@ class Works:
                 containers=self._containers,
                 probes=self.environments.probes,
                 forecast=self._forecast,
+                publishing=self._publishing,
                 attempt=attempt,
                 log=log,
             ),

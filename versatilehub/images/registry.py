@@ -103,6 +103,10 @@ class Registry:
         self, name: ImageName, identity: str, image: str, more: Sequence[str], say: Callable[[str], None]
     ) -> str:
         repository = published(self.settings.prefix, name)
+        before = await self._book.publication(identity)
+        if before and (before.image_id, before.repository) == (image, repository):
+            with suppress(NotInRegistry):  # a hub that comes back goes through its builds again
+                return await self._digest(f"{repository}@{before.digest}")
         free, _ = await self._versions(repository, name.tag)
         digest = await self._push(repository, free, image, say)
         await self._book.publish(
@@ -130,16 +134,17 @@ class Registry:
             with suppress(EngineConflict):
                 await asyncio.shield(self._engine.images.remove(f"{repository}:{tag}"))
 
+    async def _digest(self, name: str) -> str:
+        login = await self._credentials.of(parse(name).host)
+        return await self._engine.registries.digest(name, login, seconds=self.settings.question)
+
     async def _versions(self, repository: str, tag: str) -> tuple[str, str]:
         """Return the first free one of tag, tag-2, tag-3 …, and the digest of the one before, "" for none."""
-        login = await self._credentials.of(Reference(repository=repository).host)
         last = ""
         for count in range(1, _MOST_VERSIONS):
             version = tag if count == 1 else f"{tag}-{count}"
             try:
-                last = await self._engine.registries.digest(
-                    f"{repository}:{version}", login, seconds=self.settings.question
-                )
+                last = await self._digest(f"{repository}:{version}")
             except NotInRegistry:
                 return version, last
         raise RegistryFailure(
