@@ -20,7 +20,7 @@ from traitlets.config.loader import LazyConfigValue
 
 from versatilehub.commands import deployment
 from versatilehub.config_culling import add_culler, only_reports_count
-from versatilehub.errors import EngineFailure
+from versatilehub.errors import EngineFailure, InvalidInput
 from versatilehub.networks import NetworkPlan, in_own_loop, prepare
 from versatilehub.runtime import VersatileHub
 from versatilehub.runtime_storage import require_storage
@@ -94,8 +94,8 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
     *ca_bundle* is a PEM file of the certificates to trust when git hosts are asked (default: the machine's).
     *overrides* are traits of `VersatileHub`. The proxy's API takes ``port + 1``, the hub's API ``port + 81``.
 
-    Raises TypeError for an override that is no trait, `EngineFailure` when Docker does not answer, `StorageFailure` without a
-    backend for `require_hard_cap`.
+    Raises TypeError for an override that is no trait, `InvalidInput` for a policy that cannot hold, `EngineFailure` when
+    Docker does not answer, `StorageFailure` without a backend for `require_hard_cap`.
     """
     folder = Path(state).absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -108,6 +108,7 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
         "extra_sources": list(extra_sources),
         "ca_bundle": str(Path(ca_bundle).absolute()) if ca_bundle else "",
     }
+    VersatileHub(**settings).check_policies()
     gateway = _networks(settings, hub_port=port + 81)
     for name, value in settings.items():
         setattr(c.VersatileHub, name, value)
@@ -240,6 +241,7 @@ def _look_again_at_start(c: Any) -> None:
     tasks: set[asyncio.Task[None]] = set()
 
     def look() -> None:
+        _stop_on_bad_policy(c)
         if isinstance(folder := c.VersatileHub.get("state_dir"), str) and Path(folder).is_dir():
             deployment.write(Path(folder), c.VersatileHub)  # with what later lines set
         only_reports_count(c)
@@ -251,6 +253,15 @@ def _look_again_at_start(c: Any) -> None:
             task.add_done_callback(tasks.discard)
 
     loop.call_soon(look)
+
+
+def _stop_on_bad_policy(c: Any) -> None:
+    """End the hub, with file, line and reason, when a line after `configure` made the policy one that cannot hold."""
+    try:
+        VersatileHub(config=c).check_policies()
+    except InvalidInput as error:
+        log.critical("%s %s", error.message, error.hint)
+        raise SystemExit(1) from error
 
 
 async def resume() -> None:

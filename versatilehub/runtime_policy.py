@@ -81,6 +81,10 @@ class PolicyTraits(HasTraits):
             extra_sources=tuple(self.extra_sources),
         )
 
+    def check_policies(self) -> None:
+        """Return if every policy can hold; raise `InvalidInput` with file, line and reason."""
+        _ = self.policies
+
     @cached_property
     def _entitlements(self) -> dict[frozenset[str], Entitlement]:
         return {}

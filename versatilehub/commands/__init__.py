@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from versatilehub.commands import accounting, doctor, images, status
+from versatilehub.commands import accounting, doctor, images, policy, status
 
 if TYPE_CHECKING:
     import argparse
@@ -33,4 +33,4 @@ class Command(Protocol):
         """Do it and return the exit code."""
 
 
-COMMANDS: tuple[Command, ...] = (accounting, doctor, images, status)
+COMMANDS: tuple[Command, ...] = (accounting, doctor, images, policy, status)

@@ -16,14 +16,26 @@ from versatilehub.web import (
     api_builds,
     api_culling,
     api_images,
+    api_limits,
     api_usage,
+    limits,
     new_server,
 )
 from versatilehub.web.assets import STATIC, static_path, static_version
 
 _YEAR = 365 * 24 * 3600
 #: Modules of pages and of the API; each has its rows in ``HANDLERS``, patterns below the hub's base URL.
-_PAGES: Final = (api_accounting, api_build_log, api_builds, api_culling, api_usage, new_server, api_images)
+_PAGES: Final = (
+    api_accounting,
+    api_build_log,
+    api_builds,
+    api_culling,
+    api_images,
+    api_limits,
+    api_usage,
+    limits,
+    new_server,
+)
 
 
 class StaticHandler(CacheControlStaticFilesHandler):
