@@ -99,6 +99,7 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
     """
     folder = Path(state).absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)  # one that was there may be open to others, and secrets go into it
     _check_overrides(overrides)
     settings = {
         **overrides,

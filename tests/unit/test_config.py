@@ -44,6 +44,15 @@ def test_an_unknown_setting_is_refused(tmp_path: Path, name: str, words: str) ->
     assert words in str(raised.value)
 
 
+def test_a_state_folder_that_is_open_is_closed(tmp_path: Path) -> None:
+    """A folder that was there before is readable by nobody else once secrets go into it."""
+    tmp_path.chmod(0o755)
+    with pytest.raises(TypeError):
+        configure(Config(), state=tmp_path, xyzzy=1)
+
+    assert 0o700 == tmp_path.stat().st_mode & 0o777
+
+
 def test_a_secret_is_made_once(tmp_path: Path) -> None:
     """A secret is random, kept over calls, and readable by its owner only."""
     first = secret(tmp_path, "crypt_key")
