@@ -338,11 +338,13 @@ def test_the_hub_api_answers(hub: HubProcess, server: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def walled(hub: HubProcess) -> None:
-    """The firewall is a promise where the hub may set rules; elsewhere the log must say that there is none."""
-    if firewall.unavailable():
-        assert "No firewall rules for the servers' network" in hub.log.read_text()
-        pytest.skip(firewall.unavailable())
+def walled() -> None:
+    """The firewall is a promise where the hub may set rules, as it may wherever these tests run."""
+    missing = firewall.unavailable()
+    if missing:
+        pytest.fail(
+            f"These tests need a machine where firewall rules can be set, as root with iptables: {missing}."
+        )
 
 
 @pytest.mark.usefixtures("walled")
