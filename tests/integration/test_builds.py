@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 import threading
 import time
 from dataclasses import replace
@@ -17,8 +18,9 @@ from tests.gitrepos import Submodule
 from tests.gitserver import GitServer
 from versatilehub.builds.attempt import Attempt
 from versatilehub.builds.events import BuildEvent, BuildState
-from versatilehub.builds.specs import RENDER_ONLINE, Specs
+from versatilehub.builds.specs import RENDER_ONLINE, Specs, local_names
 from versatilehub.engine import Engine
+from versatilehub.engine.images import Image
 from versatilehub.errors import BuildCancelled, BuildFailed, ImageUnusable, InvalidSource
 from versatilehub.sources import ResolvedSource
 
@@ -113,12 +115,39 @@ async def test_a_failure_is_typed_and_leaves_nothing(
         assert 0 == await place.images()
 
 
+def test_only_what_no_registry_serves_is_local() -> None:
+    """A name is local unless a registry is known to serve that very repository; very many are told without their tags."""
+
+    def image(tag: str, *digests: str) -> Image:
+        return Image(id="sha256:0", tags=(tag,), labels={}, size=0, digests=digests)
+
+    rows = [
+        image("python:3", "python@sha256:1"),
+        image("lab/x:1"),
+        image("lab/y:1", "registry.lan/y@sha256:1"),
+    ]
+    ours = [image("vh-build/a:1"), image("versatilehub/hub:latest")]
+
+    assert ["lab/x:1", "lab/y:1"] == local_names([*rows, *ours])
+    assert ["lab/x"] == local_names(image(f"lab/x:{number:060}") for number in range(1000))
+
+
 async def test_base_images_are_the_administrators_choice(place: Site) -> None:
     """A Dockerfile builds from the local images an administrator named, and from no other: it may be somebody's build."""
     source = place.source({"Dockerfile": "FROM versatilehub/builder\nCOPY . /srv/repo/\n"})
     with pytest.raises(BuildFailed) as caught:
         await place.builds(images=("versatilehub/singleuser",)).ensure(source, lambda _: None)
     assert ("dockerfile_from_refused", "Dockerfile:1") == (caught.value.code, caught.value.cause_file)
+
+    own = f"t{secrets.token_hex(4)}/base"
+    await place.engine.images.tag(BASE, own, "1")
+    try:
+        theirs = place.source({"Dockerfile": f"FROM {own}:1\nCOPY . /srv/repo/\n"})
+        with pytest.raises(BuildFailed) as caught:
+            await place.builds().ensure(theirs, lambda _: None)
+        assert ("dockerfile_from_refused", "Dockerfile:1") == (caught.value.code, caught.value.cause_file)
+    finally:
+        await place.engine.images.remove(f"{own}:1")
 
     with pytest.raises(ImageUnusable, match="no `jupyterhub-singleuser`"):  # built, and looked at
         await place.builds(images=("versatilehub/builder",)).ensure(source, lambda _: None)

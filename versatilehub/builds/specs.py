@@ -16,9 +16,10 @@ from versatilehub.source_address import is_under, split_url
 from .attempt import GIB, Attempt, BuildSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from versatilehub.engine import Engine
+    from versatilehub.engine.images import Image
 
 ROLES: Final = ("fetch", "render", "build")
 RENDER_ONLINE: Final = "render-online"
@@ -27,6 +28,8 @@ USER: Final = 1000
 """Who fetch and render run as, and whose the builder image's /work is: Docker gives a fresh volume its owner."""
 _LOG_ROOM: Final = 16
 """Bytes Docker's log file may have for each byte of build log: a line of one letter grows to that much."""
+_ROOM: Final = 64 << 10
+"""Bytes of names of local images: a variable of a container's environment has room for 128 KiB in all."""
 _LOG_SPARE: Final = 4 << 20
 """Bytes for what the builder says itself. Docker must never turn the log over: lines are counted from its first."""
 
@@ -42,6 +45,9 @@ class Specs:
     async def spec(self, attempt: Attempt, role: str) -> dict[str, Any]:
         """Return Docker's spec of one container."""
         command = role.removesuffix("-online")
+        job = self.job(attempt, role)
+        if command == "render":
+            job["local"] = local_names(await self._engine.images.list({}))
         binds = {"build": self._build_mounts(attempt)}
         mounts = binds.get(command) or [_volume(attempt.volume, read_only=False, copy=command == "fetch")]
         network = await self._network_of(attempt, role)
@@ -66,7 +72,7 @@ class Specs:
             "Cmd": [],
             "User": "0:0" if command == "build" else f"{USER}:{USER}",
             "WorkingDir": "/tmp",  # noqa: S108  # the container's own tmpfs
-            "Env": ["HOME=/tmp", f"VERSATILEHUB_JOB={json.dumps(self.job(attempt, role))}"],
+            "Env": ["HOME=/tmp", f"VERSATILEHUB_JOB={json.dumps(job)}"],
             "Labels": self.labels(attempt, role),
             "Healthcheck": {"Test": ["NONE"]},
             # With "none" alone Docker still sets a network up and starts itself anew for it: a tenth of a second.
@@ -178,6 +184,22 @@ _HOST: Final[Mapping[str, Any]] = {
     "IpcMode": "private",
     "RestartPolicy": {"Name": "no"},
 }
+
+
+def local_names(images: Iterable[Image]) -> list[str]:
+    """Return the names of *images* that no registry is known to serve: a Dockerfile would get this machine's own for them.
+
+    Names of ours are left out, which the builder refuses by their form. Too many for one variable, they lose their tags: more is
+    refused then, not less.
+    """
+    found = set()
+    for image in images:
+        served = {digest.partition("@")[0] for digest in image.digests}
+        found |= {name for name in image.tags if name.rpartition(":")[0] not in served}
+    names = sorted(name for name in found if not name.startswith((f"{naming.BUILT}/", "versatilehub/")))
+    if len(json.dumps(names)) > _ROOM:
+        names = sorted({name.rpartition(":")[0] for name in names})
+    return names
 
 
 def _volume(name: str, *, read_only: bool, copy: bool = False) -> dict[str, Any]:

@@ -45,17 +45,33 @@ def parse_image(name: str) -> ImageRef | None:
     return ImageRef(host=host, path=path, tag=tag, digest=digest)
 
 
-def image_allowed(name: str, allowed: tuple[str, ...]) -> bool:
-    """Whether a Dockerfile may name this image; *allowed* are local names, with a tag or for every tag."""
+def image_allowed(name: str, allowed: tuple[str, ...], local: tuple[str, ...] = ()) -> bool:
+    """Whether a Dockerfile may name this image; *allowed* are local names, with a tag or for every tag.
+
+    *local* are the names of images that no registry is known to serve: the engine would take its own for them. One without
+    a tag stands for every tag.
+    """
     ref = parse_image(name)
     if ref is None:
+        return False
+    if _is_own(ref, allowed):
+        return not ref.digest
+    place, tag = (ref.host, ref.path), ref.tag or "latest"
+    if not ref.digest and any(
+        each and place == (each.host, each.path) and each.tag in {"", tag} for each in map(parse_image, local)
+    ):
         return False
     if ref.host:
         host, _, port = ref.host.partition(":")
         return public_host(host) and (not port or (port.isdecimal() and int(port) in PORTS))
-    own = [parse_image(each) for each in allowed]
-    if any(each and each.path == ref.path and not each.host and each.tag in {"", ref.tag} for each in own):
-        return not ref.digest
     if re.fullmatch(r"[0-9a-f]{12,64}", ref.path):
         return False  # an image id, which the engine resolves before any name
     return ref.path.partition("/")[0] not in _LOCAL
+
+
+def _is_own(ref: ImageRef, allowed: tuple[str, ...]) -> bool:
+    """Whether *ref* is among the *allowed* local names."""
+    own = [parse_image(each) for each in allowed]
+    return not ref.host and any(
+        each and each.path == ref.path and not each.host and each.tag in {"", ref.tag} for each in own
+    )

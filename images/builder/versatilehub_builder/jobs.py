@@ -59,6 +59,7 @@ class RenderJob:
     base: str = "versatilehub/singleuser:latest"
     python: str = "3.13"  # of *base*
     images: tuple[str, ...] = ("versatilehub/singleuser",)  # local images a Dockerfile may build from
+    local: tuple[str, ...] = ()  # names of images that are on this machine only, and not among *images*
     network: bool = False
     seconds: float = 600.0  # to wait for the fetch, and to render
 
@@ -141,6 +142,7 @@ def render_job(job: Mapping[str, JSON]) -> RenderJob:
         subdir=_text(job, "subdir", ""),
         base=base,
         python=_text(job, "python", default.python),
+        local=_texts(job, "local"),
         images=(*(_texts(job, "images") or default.images), base),
         network=bool(job.get("network", False)),
         seconds=_number(_table(job, "limits"), "seconds", default.seconds),

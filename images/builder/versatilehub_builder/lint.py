@@ -56,9 +56,10 @@ DOWNLOAD_HOSTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintRules:
-    """*images*: local names allowed; *cache*: the one cache id allowed ("" none); *args*: build arguments given."""
+    """*images*: local names allowed; *local*: those of other images of this machine, refused; *cache*: the one cache id allowed ("" none); *args*: build arguments given."""
 
     images: tuple[str, ...]
+    local: tuple[str, ...] = ()
     file: str = "Dockerfile"
     cache: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
@@ -152,7 +153,7 @@ class _Check:
             return
         if name.isdecimal() and int(name) < len(stages):
             return
-        if name.isdecimal() or not image_allowed(name, self._rules.images):
+        if name.isdecimal() or not image_allowed(name, self._rules.images, self._rules.local):
             raise _refused(
                 "from", self._rules, line, f"the image {name[:120]!r} is not one you may build from"
             )

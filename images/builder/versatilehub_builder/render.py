@@ -76,13 +76,7 @@ def render(job: RenderJob, lines: Lines, work: Path) -> Mapping[str, JSON]:
         lines.log("This pack looks versions up on the network.")
         return {"needs_network": True, "pack": choice.pack, "why": choice.why}
     cache = job.cache_id(work / "tree") if choice.pack == UV else ""
-    rules = LintRules(
-        images=(*job.images, _R2D_BASE),
-        file=plan.file or "the rendered Dockerfile",
-        cache=cache,
-        args=plan.build_args,
-    )
-    check_dockerfile(plan.text, rules)
+    check_dockerfile(plan.text, _rules(job, plan, cache))
     (work / "Dockerfile").write_text(plan.text, encoding="utf-8")
     if plan.ignore:
         (work / "Dockerfile.dockerignore").write_text(plan.ignore, encoding="utf-8")
@@ -99,6 +93,16 @@ def render(job: RenderJob, lines: Lines, work: Path) -> Mapping[str, JSON]:
     }
     publish(work / "rendered", json.dumps(result | more))
     return result
+
+
+def _rules(job: RenderJob, plan: _Plan, cache: str) -> LintRules:
+    return LintRules(
+        images=(*job.images, _R2D_BASE),
+        local=job.local,
+        file=plan.file or "the rendered Dockerfile",
+        cache=cache,
+        args=plan.build_args,
+    )
 
 
 def count_steps(text: str) -> int:

@@ -6,7 +6,14 @@ import pytest
 from versatilehub_builder.lines import Failure
 from versatilehub_builder.lint import LintRules, check_dockerfile
 
-RULES = LintRules(images=("versatilehub/singleuser", "local/base:1"), cache="vh-mine")
+LOCAL = (
+    "physics/base:2026",
+    "secret:latest",
+    "registry.example.com/lab/tools:1",
+    "cut",
+    "versatilehub/singleuser:x",
+)
+RULES = LintRules(images=("versatilehub/singleuser", "local/base:1"), local=LOCAL, cache="vh-mine")
 S = "FROM versatilehub/singleuser\n"
 
 
@@ -19,6 +26,12 @@ S = "FROM versatilehub/singleuser\n"
         pytest.param("FROM index.docker.io/library/vh-build/x", "from", id="and-longer"),
         pytest.param("FROM versatilehub/hub", "from", id="our-other-images"),
         pytest.param("FROM versatilehub/singleuser-private", "from", id="a-prefix-is-not-the-name"),
+        pytest.param("FROM physics/base:2026", "from", id="this-machines-own-image"),
+        pytest.param("FROM docker.io/physics/base:2026", "from", id="the-same-as-if-of-a-registry"),
+        pytest.param("FROM secret", "from", id="this-machines-own-latest"),
+        pytest.param("FROM registry.example.com/lab/tools:1", "from", id="never-pushed"),
+        pytest.param("FROM cut:9", "from", id="too-many-to-name-their-tags"),
+        pytest.param(S + "COPY --from=physics/base:2026 / /x", "from", id="copy-from-this-machines-own"),
         pytest.param("FROM sha256:" + "a" * 64, "from", id="image-id"),
         pytest.param("FROM " + "a" * 12, "from", id="short-image-id"),
         pytest.param("FROM localhost:5000/x", "from", id="localhost"),
