@@ -95,7 +95,7 @@ def render(job: RenderJob, lines: Lines, work: Path) -> Mapping[str, JSON]:
     return result
 
 
-def _rules(job: RenderJob, plan: _Plan, cache: str) -> LintRules:
+def _rules(job: RenderJob, plan: Plan, cache: str) -> LintRules:
     return LintRules(
         images=(*job.images, _R2D_BASE),
         local=job.local,
