@@ -26,6 +26,7 @@ from benchmarks.hubs import (
     timed,
     together,
 )
+from benchmarks.records import records
 from tests.gitserver import GitServer
 from tests.hubprocess import bridge_address, wait_for
 
@@ -190,4 +191,5 @@ SUITES: Mapping[str, Callable[..., list[Figure]]] = {
     "spawn-10": spawn_10,
     "own-image": own_image,
     "builds": builds,
+    "records": records,
 }

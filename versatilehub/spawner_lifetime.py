@@ -22,6 +22,9 @@ from versatilehub.spawner_engine import UNKNOWN
 from versatilehub.spawner_record import RecordMixin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from versatilehub.policy import Policy
     from versatilehub.spec import LaunchSpec
 
 #: Seconds until a server's answer about its kernels is given up: one that computes may be slow.
@@ -33,6 +36,8 @@ OK = 200
 
 class LifetimeMixin(RecordMixin):
     """Idle time, putting off, and the events of starting and ending."""
+
+    owner_policy: Callable[[], Policy]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -81,7 +86,7 @@ class LifetimeMixin(RecordMixin):
         Starts at the same moment are not held apart: they may all pass just before the end of a budget.
         """
         try:
-            await self.runtime.check_budget(self.user.name, self.runtime.policy_of(self.user))
+            await self.runtime.check_budget(self.user.name, self.owner_policy())
         except Refusal as refusal:
             self._record(Kind.REFUSED, code=refusal.code)
             raise
@@ -129,6 +134,12 @@ class LifetimeMixin(RecordMixin):
         """The server's record goes; the ledger hears of it."""
         self._record(Kind.SERVER_DELETED)
         await super().delete_forever()
+
+    # -- what the server is told -------------------------------------------------------------
+
+    def get_env(self) -> dict[str, str]:
+        """Return the server's environment; our image's server reads there whether an open tab is use."""
+        return {**super().get_env(), "VERSATILEHUB_OPEN_TABS_COUNT": str(int(self.runtime.open_tabs_count))}
 
     # -- is it in use? -----------------------------------------------------------------------
 

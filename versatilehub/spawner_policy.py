@@ -85,6 +85,9 @@ class PolicyMixin(DockerSpawner):
         mine = self.owner_policy()
         if not (mine.admin_may_exceed and self.acting_admin()):
             policy.check_running(mine, usage_of(self.user, self.name))
+        self.runtime.check_known_budget(
+            self.user.name, mine
+        )  # what the ledger says is asked once the start is on
         self.admitted = True
 
     def acting_admin(self) -> bool:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.scopes import needs_scope
 from tornado.web import HTTPError
 
 from versatilehub import culling
 from versatilehub.errors import InvalidInput
+from versatilehub.runtime import VersatileHub
 from versatilehub.web.api import ApiHandler
 
 if TYPE_CHECKING:
@@ -26,8 +28,13 @@ if TYPE_CHECKING:
 USUAL = 3600
 
 
-class LifetimeHandler(ApiHandler):
-    """What the handlers of one server share."""
+class LifetimePage(BaseHandler):
+    """What pages and API about one running server share."""
+
+    @property
+    def versatilehub(self) -> VersatileHub:
+        """What this hub shares."""
+        return VersatileHub.of(self.settings, config=self.config, log=self.log)
 
     def running_spawner(self, user_name: str, server_name: str) -> Any:
         """Return the spawner of a running server; 404 for any other, and for a hub whose servers are not ours."""
@@ -39,6 +46,10 @@ class LifetimeHandler(ApiHandler):
         if not hasattr(spawner, "keep"):
             raise HTTPError(404, "This hub's servers are not started by versatilehub.")
         return spawner
+
+
+class LifetimeHandler(LifetimePage, ApiHandler):
+    """The same for the API."""
 
 
 class PlanHandler(ApiHandler):

@@ -18,6 +18,7 @@ from versatilehub.web import (
     api_images,
     api_limits,
     api_usage,
+    keep,
     limits,
     new_server,
 )
@@ -33,6 +34,7 @@ _PAGES: Final = (
     api_images,
     api_limits,
     api_usage,
+    keep,
     limits,
     new_server,
 )
