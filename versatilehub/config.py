@@ -20,6 +20,7 @@ from traitlets.config.loader import LazyConfigValue
 
 from versatilehub.commands import deployment
 from versatilehub.config_culling import add_culler, only_reports_count
+from versatilehub.config_images import add_janitor
 from versatilehub.errors import EngineFailure, InvalidInput
 from versatilehub.networks import NetworkPlan, in_own_loop, prepare
 from versatilehub.runtime import VersatileHub
@@ -124,6 +125,7 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
             {"name": "operator", "services": ["operator"], "scopes": OPERATOR_SCOPES}
         )
     add_culler(c, settings)
+    add_janitor(c, settings, folder)
     _look_again_at_start(c)
 
 

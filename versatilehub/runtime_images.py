@@ -11,14 +11,19 @@ from traitlets import Bool, HasTraits, Integer, List, TraitError, Unicode, valid
 from versatilehub.errors import InvalidInput
 from versatilehub.images.book import ImageBook
 from versatilehub.images.credentials import Credentials
+from versatilehub.images.plan import DAY
 from versatilehub.images.references import check_prefix
 from versatilehub.images.registry import Registry, RegistrySettings
 from versatilehub.images.shelf import Shelf
+from versatilehub.images.tending import Limits, Tending
 from versatilehub.storage.content import Contents
 
 if TYPE_CHECKING:
     from versatilehub.engine import Engine
     from versatilehub.store import Store
+
+
+GIB = 1024**3
 
 
 class ImageTraits(HasTraits):
@@ -78,6 +83,54 @@ class ImageTraits(HasTraits):
         help="Seconds a registry may be silent within a pull or push. Default: 120. Example: ``30``",
     )
 
+    janitor = Bool(
+        True,
+        config=True,
+        help="""Keep images, build cache and build logs within the limits below; `configure` has the hub run it as a service.
+
+        Default: True. Example: ``c.VersatileHub.janitor = False``, given to `configure`, where `versatilehub images prune` is run by hand.
+        """,
+    )
+    janitor_every = Integer(
+        600,
+        min=1,
+        config=True,
+        help="Seconds between two rounds; one follows soon on a failed build. Default: 600. Example: ``3600``",
+    )
+    disk_free = Integer(
+        10 * GIB,
+        min=0,
+        config=True,
+        help="""Bytes that shall be free on Docker's disk: below it the longest unused images go. 0: never for this reason.
+
+        Default: 10 GiB. Example: ``c.VersatileHub.disk_free = 50 * 1024**3``
+        """,
+    )
+    images_max = Integer(
+        0,
+        min=0,
+        config=True,
+        help="Bytes this hub's images may take together; beyond, the longest unused go. Default: 0, no limit. Example: ``200 * 1024**3``",
+    )
+    image_days = Integer(
+        0,
+        min=0,
+        config=True,
+        help="Days after which an image of no use goes. Default: 0, never for this reason. Example: ``90``",
+    )
+    build_cache = Integer(
+        20 * GIB,
+        min=0,
+        config=True,
+        help="""Bytes Docker's build cache may keep; what was not used for a day goes beyond. 0: it is left alone.
+
+        The cache is that of every build on the engine, also of others'. Default: 20 GiB. Example: ``5 * 1024**3``
+        """,
+    )
+    build_log_days = Integer(
+        30, min=0, config=True, help="Days build logs are kept. Default: 30; 0: for ever. Example: ``7``"
+    )
+
     @validate("registry_prefix")
     def _registry_prefix(self, proposal: Any) -> str:
         try:
@@ -100,6 +153,19 @@ class ImageTraits(HasTraits):
         )
         credentials = Credentials(logins, needed=bool(self.registry_logins))
         return Registry(self.engine, settings, credentials=credentials, book=self.image_book)
+
+    @cached_property
+    def tending(self) -> Tending:
+        """What the janitor does in a round."""
+        limits = Limits(
+            free=self.disk_free,
+            images=self.images_max,
+            age=self.image_days * DAY,
+            cache=self.build_cache,
+            logs=self.build_log_days * DAY,
+        )
+        logs = Path(self.state_dir).absolute() / "builds"
+        return Tending(self.engine, self.shelf, limits, logs=logs)
 
     @cached_property
     def image_book(self) -> ImageBook:

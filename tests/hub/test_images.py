@@ -162,3 +162,12 @@ def test_a_prune_that_cannot_be_read(hub: HubProcess, body: dict[str, Any]) -> N
 
     assert 400 == answer.status_code
     assert answer.json()["field"]
+
+
+@pytest.mark.req("S5")
+def test_the_hub_runs_the_janitor(hub: HubProcess) -> None:
+    """`configure` has the hub run it, with scopes to read with and no others."""
+    service = hub.api("GET", "services/versatilehub-janitor").json()
+
+    assert service["pid"] > 0
+    assert ["versatilehub-janitor"] == service["roles"]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import secrets
+import sys
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.buildsite import BASE, remove_all
+from tests.buildsite import BASE, remove_all, until
 from tests.hubprocess import docker
 from tests.manyimages import Wanted, make_image, make_images
+from versatilehub.commands import deployment
 from versatilehub.engine import Engine
 from versatilehub.errors import ImageInUse, ImageNotFound
 from versatilehub.images.book import ImageBook
 from versatilehub.images.plan import DAY, Rules
 from versatilehub.images.shelf import Shelf
+from versatilehub.images.tending import Limits, Round, Tending
 from versatilehub.storage.content import Contents, mark_name
 from versatilehub.store import Store
 
@@ -130,6 +136,66 @@ async def test_pruning_300_images(site: Site) -> None:
     assert seconds < 10
     await remove_all(foreign)
     await foreign.close()
+
+
+@pytest.mark.req("S5")
+async def test_a_round_of_the_janitor(site: Site, tmp_path: Path) -> None:
+    """Beyond a limit the longest unused go until it holds; short of disk, all that are idle; logs go with age; what is used stays."""
+    names = [f"vh-build/{site.word}-{n}:1" for n in range(4)]
+    ids = await make_images(
+        site.engine,
+        [Wanted(name=name, built=OLD + n, layers=(f"{site.word}{n}",)) for n, name in enumerate(names)],
+    )
+    left = await make_image(site.engine, "", built=OLD, layer=f"{site.word}x")
+    await site.book.pin(ids[0], "ada")
+    for name, age in (("old", 40 * DAY), ("new", DAY)):
+        (tmp_path / "builds" / name).mkdir(parents=True)
+        log = tmp_path / "builds" / name / "log.jsonl"
+        log.touch()
+        os.utime(log, (time.time() - age, time.time() - age))
+
+    async def go(**limits: float) -> Round:
+        made = Limits(**limits)  # type: ignore[arg-type]  # its fields
+        return await Tending(site.engine, site.shelf, made, logs=tmp_path / "builds").round()
+
+    assert (1, 0) == (len((await go()).images), (await go()).logs)
+    assert await site.engine.images.find(left) is None
+    disk = (await site.shelf.inventory()).plan(Rules()).disk
+    assert (names[1],) == (await go(images=disk - 1)).images
+    assert 1 == (await go(logs=30 * DAY)).logs
+    assert ["new"] == [path.name for path in (tmp_path / "builds").iterdir()]
+    assert (names[2], names[3]) == (await go(free=1 << 60)).images
+    assert [ids[0]] == [one.id for one in (await site.shelf.inventory()).images]
+
+
+@pytest.mark.req("S5")
+async def test_the_janitor_by_itself(site: Site, tmp_path: Path) -> None:
+    """The process reads what the hub wrote down, removes what is beyond its limits, and goes on after that."""
+    deployment.write(
+        tmp_path,
+        {
+            "hub_id": site.engine.hub,
+            "state_dir": str(tmp_path),
+            "db_url": f"sqlite:///{tmp_path}/store.sqlite",
+            "janitor_every": 1,
+            "image_days": 30,
+            "build_cache": 0,
+        },
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "versatilehub.janitor", str(tmp_path)
+    )
+    try:
+        for number in range(2):
+            image = await make_image(site.engine, f"vh-build/{site.word}:{number}", built=OLD + number)
+            await until(partial(_gone, site, image), "the image to go", 60)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _gone(site: Site, image: str) -> bool:
+    return await site.engine.images.find(image) is None
 
 
 @pytest.mark.req("S4")

@@ -71,7 +71,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "hooks",
         "web",
     ),
-    ("doctor", "commands", "culler"),
+    ("doctor", "commands", "culler", "janitor"),
     ("config", "config_*", "cli"),
 )
 
@@ -110,6 +110,7 @@ ONLY_IMPORTERS: dict[str, tuple[str, ...]] = {
 ENVIRONMENT_READERS: dict[str, str] = {
     "engine.transport": "DOCKER_HOST is Docker's own contract, also for a stock hub",
     "culler": "JupyterHub hands its services their URL and token that way",
+    "janitor": "as culler",
     "cli": "a command line has no jupyterhub_config.py to hand it settings",
 }
 
