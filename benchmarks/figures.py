@@ -60,11 +60,23 @@ class Figure:
 
 
 def figure(
-    name: str, ours: Sequence[float], theirs: Sequence[float], *, peer: str = PEER, note: str = ""
+    name: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    *,
+    peer: str = PEER,
+    note: str = "",
+    unit: str = "s",
 ) -> Figure:
-    """Make a row from raw seconds."""
+    """Make a row from raw figures, seconds unless *unit* says otherwise."""
     return Figure(
-        name=name, runs=len(ours), ours=Spread.of(ours), theirs=Spread.of(theirs), peer=peer, note=note
+        name=name,
+        runs=len(ours),
+        ours=Spread.of(ours),
+        theirs=Spread.of(theirs),
+        peer=peer,
+        note=note,
+        unit=unit,
     )
 
 

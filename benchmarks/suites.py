@@ -26,6 +26,7 @@ from benchmarks.hubs import (
     timed,
     together,
 )
+from benchmarks.policy_check import policy_check
 from benchmarks.records import records
 from tests.gitserver import GitServer
 from tests.hubprocess import bridge_address, wait_for
@@ -192,4 +193,5 @@ SUITES: Mapping[str, Callable[..., list[Figure]]] = {
     "own-image": own_image,
     "builds": builds,
     "records": records,
+    "policy-check": policy_check,
 }
