@@ -19,8 +19,8 @@ from jupyterhub.app import JupyterHub
 from traitlets.config.loader import LazyConfigValue
 
 from versatilehub.commands import deployment
-from versatilehub.config_culling import add_culler, only_reports_count
-from versatilehub.config_images import add_janitor
+from versatilehub.config_culling import only_reports_count
+from versatilehub.config_services import add_services
 from versatilehub.errors import EngineFailure, InvalidInput
 from versatilehub.networks import NetworkPlan, in_own_loop, prepare
 from versatilehub.runtime import VersatileHub
@@ -33,26 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 log = logging.getLogger("versatilehub")
-
-#: Those of JupyterHub's own admin role, and the servers' state; a service cannot have the role itself by configuration.
-OPERATOR_SCOPES = [
-    "access:servers",
-    "access:services",
-    "admin-ui",
-    "admin:groups",
-    "admin:server_state",
-    "admin:servers",
-    "admin:users",
-    "list:services",
-    "proxy",
-    "read:hub",
-    "read:metrics",
-    "read:roles",
-    "read:services",
-    "shares",
-    "shutdown",
-    "tokens",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +99,7 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
     _proxy(c, folder, f"http://127.0.0.1:{port + 1}")
     _pages(c)
     _accounts(c, folder, Path(users_csv or folder / "users.csv"))
-    if api_token:
-        c.JupyterHub.services.append({"name": "operator", "api_token": api_token})
-        c.JupyterHub.load_roles.append(
-            {"name": "operator", "services": ["operator"], "scopes": OPERATOR_SCOPES}
-        )
-    add_culler(c, settings)
-    add_janitor(c, settings, folder)
+    add_services(c, settings, folder, api_token)
     _look_again_at_start(c)
 
 
