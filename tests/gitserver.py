@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 from urllib.parse import parse_qs, urlsplit
 
+from tests.gitlfs import BATCH, OBJECTS, LargeFiles
 from tests.gitrepos import Files, Repo, make_repo, scrubbed_env
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Behaviour:
     delay: float = 0.0  # seconds before the first byte; math.inf: never answers
     trickle: float = 0.0  # seconds between two bytes of the content
     garbage: bytes = b""  # sent as the content in place of git's
+    old: bool = False  # knows protocol 0 only, and gives no commit that is no end of a branch or tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class GitServer:
         """*name* is the host part of `url`; *certificate* the path of a PEM file (key, chain) for https."""
         self.folder = Path(tempfile.mkdtemp(prefix="gitserver-"))
         self.requests: list[RequestSeen] = []
+        self.large = LargeFiles()
         self.closing = threading.Event()
         self._behaviours: dict[str, Behaviour] = {}
         self._http = _Http((bind, port), _Handler)
@@ -186,6 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
+        if parts.path.startswith(OBJECTS):
+            self._large(self.server.git.large.content(parts.path))
+            return
         name = parts.path.removesuffix("/info/refs").strip("/")
         folder = self._admit(name)
         if folder is None:
@@ -196,12 +202,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._status(404)
             return
         command = ["git", "upload-pack", "--stateless-rpc", "--http-backend-info-refs", str(folder)]
-        advert = subprocess.run(command, env=self._env(), stdout=subprocess.PIPE, check=True).stdout
-        if "version=2" not in self.headers.get("Git-Protocol", ""):
+        advert = subprocess.run(command, env=self._env(name), stdout=subprocess.PIPE, check=True).stdout
+        if "version=2" not in self._env(name)["GIT_PROTOCOL"]:
             advert = b"001e# service=git-upload-pack\n0000" + advert
         self._content("application/x-git-upload-pack-advertisement", iter([advert]), name)
 
     def do_POST(self) -> None:
+        if self.path.endswith(BATCH):
+            name = self.path.removesuffix(BATCH).strip("/")
+            if not (self.server.git.folder / name).is_dir():
+                name = name.removesuffix(".git")
+            if self._admit(name):
+                asked = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                self._large(self.server.git.large.batch(asked, self.server.git.base))
+            return
         name = self.path.removesuffix("/git-upload-pack").strip("/")
         folder = self._admit(name)
         if folder is None:
@@ -209,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
         with tempfile.TemporaryFile() as body:
             self._spool(body)
             command = ["git", "upload-pack", "--stateless-rpc", str(folder)]
-            with subprocess.Popen(command, env=self._env(), stdin=body, stdout=subprocess.PIPE) as child:
+            with subprocess.Popen(command, env=self._env(name), stdin=body, stdout=subprocess.PIPE) as child:
                 assert child.stdout is not None
                 try:
                     self._content("application/x-git-upload-pack-result", _chunks(child.stdout), name)
@@ -271,8 +285,26 @@ class _Handler(BaseHTTPRequestHandler):
         body.flush()
         body.seek(0)
 
-    def _env(self) -> dict[str, str]:
-        return {**scrubbed_env(), "GIT_PROTOCOL": self.headers.get("Git-Protocol", "")}
+    def _large(self, content: bytes | None) -> None:
+        if content is None:
+            self._status(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/vnd.git-lfs+json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _env(self, name: str) -> dict[str, str]:
+        asked = self.headers.get("Git-Protocol", "")
+        if not self.server.git.behaviour(name).old:
+            return {**scrubbed_env(), "GIT_PROTOCOL": asked}
+        strict = {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
+            "GIT_CONFIG_VALUE_0": "false",
+        }
+        return {**scrubbed_env(), **strict, "GIT_PROTOCOL": ""}
 
     def _status(self, status: int, **headers: str) -> None:
         self.send_response(status)

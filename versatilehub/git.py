@@ -8,28 +8,23 @@ its children when it takes too long, says too much or is no longer waited for. T
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from versatilehub.errors import InvalidSource, SourceFailure, SourceMoved, SourceTooSlow
+from versatilehub.errors import InvalidSource, SourceMoved, SourceNotReadable, SourceTooSlow
 from versatilehub.git_failures import explain
 from versatilehub.git_hosts import pin, public_addresses
+from versatilehub.git_process import handed, run
 from versatilehub.git_refs import RemoteRefs, find, parse_refs
 from versatilehub.source_address import is_under, split_url
-from versatilehub.sources import check_ref, check_url
+from versatilehub.sources import Source, check_ref, check_url
 
 if TYPE_CHECKING:
-    from asyncio import StreamReader
-    from asyncio.subprocess import Process
-
-    from versatilehub.sources import ResolvedSource, Source, SourceRules
+    from versatilehub.logins import Login
+    from versatilehub.sources import ResolvedSource, SourceRules
 
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
-_CHUNK: Final = 65536
-_STDERR_KEPT: Final = 65536
 
 # Protocol 0 lists all refs in the answer to the first request; 2 would ask twice, and filters nothing here.
 _OPTIONS: Final = (
@@ -63,90 +58,143 @@ DEFAULT_LIMITS: Final = GitLimits()
 
 
 async def resolve(
-    source: Source, rules: SourceRules, limits: GitLimits = DEFAULT_LIMITS, *, ca_bundle: str = ""
+    source: Source,
+    rules: SourceRules,
+    limits: GitLimits = DEFAULT_LIMITS,
+    *,
+    ca_bundle: str = "",
+    login: Login | None = None,
 ) -> ResolvedSource:
     """Ask the host of *source* once for the commit its ref stands for.
 
-    *ca_bundle* is the path of the certificates to trust in place of the machine's. The result's ``url`` is the
-    address that answered; where ``open`` began with a part of a branch's name, it is shorter and ``ref`` longer.
+    *ca_bundle* is the path of the certificates to trust in place of the machine's. *login* is used only when the host shows
+    the repository to nobody else; the result is ``private`` then. The result's ``url`` is the address that answered;
+    where ``open`` began with a part of a branch's name, it is shorter and ``ref`` longer.
     A full commit id is taken as it is once the host has shown that the repository can be read; whether the commit
     exists is seen when it is fetched. Raises SourceFailure and its kinds, InvalidSource, and Refusal for a host
     that is not public.
     """
     source = replace(source, ref=check_ref(source.ref))
-    url, output = await _ask(source, rules, limits, ca_bundle)
+    answer = await _Question(rules=rules, limits=limits, ca_bundle=ca_bundle, login=login).ask(source)
     # A host may list a million refs: reading them takes longer than the event loop may wait.
-    found = await asyncio.to_thread(lambda: find(_read_refs(output), source))
-    return replace(found, url=url)
+    found = await asyncio.to_thread(lambda: find(_read_refs(answer.output), source))
+    return replace(found, url=answer.url, private=answer.private)
 
 
 async def list_refs(
-    source: Source, rules: SourceRules, limits: GitLimits = DEFAULT_LIMITS, *, ca_bundle: str = ""
+    source: Source,
+    rules: SourceRules,
+    limits: GitLimits = DEFAULT_LIMITS,
+    *,
+    ca_bundle: str = "",
+    login: Login | None = None,
 ) -> RemoteRefs:
     """Ask the host of *source* for all its branches and tags; raises as `resolve` does."""
-    _, output = await _ask(source, rules, limits, ca_bundle)
-    return await asyncio.to_thread(_read_refs, output)
+    answer = await _Question(rules=rules, limits=limits, ca_bundle=ca_bundle, login=login).ask(source)
+    return await asyncio.to_thread(_read_refs, answer.output)
+
+
+async def check_readable(
+    url: str,
+    rules: SourceRules,
+    limits: GitLimits = DEFAULT_LIMITS,
+    *,
+    ca_bundle: str = "",
+    login: Login | None = None,
+) -> None:
+    """Return if the repository at *url* can be read by everyone or with *login*; raises as `resolve` does."""
+    await _Question(rules=rules, limits=limits, ca_bundle=ca_bundle, login=login).ask(
+        Source(provider="git", url=url)
+    )
 
 
 def _read_refs(output: bytes) -> RemoteRefs:
     return parse_refs(output.decode("utf-8", "surrogateescape"))
 
 
-async def _ask(source: Source, rules: SourceRules, limits: GitLimits, ca_bundle: str) -> tuple[str, bytes]:
-    """Return the URL that answered and what it said."""
-    if not source.is_git:  # only a caller that goes round `resolver` gets here
-        raise InvalidSource(
-            f"{source.url} is a record of an archive, which git cannot read.",
-            hint="Paste the link of a git repository, such as https://github.com/owner/repository.",
-            field="source",
-            code="source_not_git",
-        )
-    url = check_url(source.url, rules)
-    # GitLab redirects a URL without ".git" to the one that has it. We add it ourselves; a host never chooses.
-    with_suffix = url if url.endswith(".git") else url + ".git"
-    first, second = (with_suffix, url) if source.provider == "gitlab" else (url, with_suffix)
-    try:
-        async with asyncio.timeout(limits.total):
-            try:
-                return first, await _ls_remote(first, rules, limits, ca_bundle)
-            except SourceMoved:
-                if first == second:
-                    raise
-                return second, await _ls_remote(second, rules, limits, ca_bundle)
-    except TimeoutError as error:
-        raise SourceTooSlow(
-            f"The git host {split_url(url).host} did not answer within {limits.total:g} s.",
-            hint="Try again later; if it stays slow, ask the people who run it.",
-            field="source",
-        ) from error
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    url: str
+    output: bytes
+    private: bool
 
 
-async def _ls_remote(url: str, rules: SourceRules, limits: GitLimits, ca_bundle: str) -> bytes:
-    options = [*_OPTIONS, f"http.lowSpeedTime={limits.stall}"]
-    if ca_bundle:
-        options.append(f"http.sslCAInfo={ca_bundle}")
-    address = split_url(url)
-    added_by_site = any(is_under(address, prefix) for prefix in rules.extra)
-    if not added_by_site:
-        port = address.port or 443
-        pinned = pin(address.host, port, await public_addresses(address.host, port))
-        options.append(f"http.curloptResolve={pinned}")
-    arguments = [text for option in options for text in ("-c", option)]
-    command = [
-        "prlimit",
-        f"--as={limits.memory}",
-        "--",
-        "git",
-        *arguments,
-        "ls-remote",
-        "--symref",
-        "--",
-        url,
-    ]
-    code, output, said = await _run(command, _environment(http=added_by_site), limits.output)
-    if code:
-        raise explain(said.decode("utf-8", "replace"), url)
-    return output
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """How a host is asked."""
+
+    rules: SourceRules
+    limits: GitLimits
+    ca_bundle: str
+    login: Login | None
+
+    async def ask(self, source: Source) -> _Answer:
+        """Return the URL that answered and what it said: to everyone, or else to the person's login."""
+        if not source.is_git:
+            raise InvalidSource(
+                f"{source.url} is a record of an archive, which git cannot read.",
+                hint="Paste the link of a git repository, such as https://github.com/owner/repository.",
+                field="source",
+                code="source_not_git",
+            )
+        url = check_url(source.url, self.rules)
+        # GitLab redirects a URL without ".git" to the one that has it. We add it ourselves; a host never chooses.
+        with_suffix = url if url.endswith(".git") else url + ".git"
+        urls = (with_suffix, url) if source.provider == "gitlab" else (url, with_suffix)
+        try:
+            async with asyncio.timeout(self.limits.total):
+                try:
+                    return await self._either(urls, None)
+                except SourceNotReadable:
+                    if self.login is None or not self.login.is_for(url):
+                        raise
+                return await self._either(urls, self.login)
+        except TimeoutError as error:
+            raise SourceTooSlow(
+                f"The git host {split_url(url).host} did not answer within {self.limits.total:g} s.",
+                hint="Try again later; if it stays slow, ask the people who run it.",
+                field="source",
+            ) from error
+
+    async def _either(self, urls: tuple[str, str], login: Login | None) -> _Answer:
+        first, second = urls
+        try:
+            return _Answer(url=first, output=await self._ls_remote(first, login), private=login is not None)
+        except SourceMoved:
+            if first == second:
+                raise
+            return _Answer(url=second, output=await self._ls_remote(second, login), private=login is not None)
+
+    async def _ls_remote(self, url: str, login: Login | None) -> bytes:
+        options = [*_OPTIONS, f"http.lowSpeedTime={self.limits.stall}"]
+        if self.ca_bundle:
+            options.append(f"http.sslCAInfo={self.ca_bundle}")
+        address = split_url(url)
+        added_by_site = any(is_under(address, prefix) for prefix in self.rules.extra)
+        if not added_by_site:
+            port = address.port or 443
+            pinned = pin(address.host, port, await public_addresses(address.host, port))
+            options.append(f"http.curloptResolve={pinned}")
+        with ExitStack() as stack:
+            descriptors = [stack.enter_context(handed(login.for_git()))] if login else []
+            # git asks a helper for no other scheme, host and port than those in its name.
+            options += [f"credential.{address.origin}.helper={reader(number)}" for number in descriptors]
+            arguments = [text for option in options for text in ("-c", option)]
+            command = ["prlimit", f"--as={self.limits.memory}", "--", "git", *arguments]
+            code, output, said = await run(
+                [*command, "ls-remote", "--symref", "--", url],
+                _environment(http=added_by_site),
+                self.limits.output,
+                descriptors=descriptors,
+            )
+        if code:
+            raise explain(said.decode("utf-8", "replace"), url, with_login=login is not None)
+        return output
+
+
+def reader(descriptor: int) -> str:
+    """Return the credential helper that answers with what is in an inherited *descriptor*, and stores nothing."""
+    return f'!f() {{ test "$1" = get && cat /proc/self/fd/{descriptor:d}; }}; f'
 
 
 def _environment(*, http: bool) -> dict[str, str]:
@@ -162,67 +210,3 @@ def _environment(*, http: bool) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_LFS_SKIP_SMUDGE": "1",
     }
-
-
-async def _run(command: list[str], environment: dict[str, str], most: int) -> tuple[int, bytes, bytes]:
-    """Run *command* in a process group of its own; return exit code, output, and errors.
-
-    However this ends, nothing of the group is left. Raises SourceFailure when the output exceeds *most* bytes.
-    """
-    # "/" has no .git whose configuration would count, wherever the hub was started.
-    starting = asyncio.ensure_future(
-        asyncio.create_subprocess_exec(
-            *command,
-            env=environment,
-            cwd="/",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-    )
-    try:
-        process = await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        await _kill(await starting)
-        raise
-    assert process.stdout is not None  # noqa: S101 - asked for above; tells the type checker
-    assert process.stderr is not None  # noqa: S101
-    reading_errors = asyncio.ensure_future(_read_kept(process.stderr, _STDERR_KEPT))
-    try:
-        output = await _read_all(process.stdout, most)
-        return await process.wait(), output, await reading_errors
-    finally:
-        reading_errors.cancel()
-        await _kill(process)
-
-
-async def _kill(process: Process) -> None:
-    """End the process and what it started, and collect it and what its pipes still hold."""
-    if process.returncode is None:
-        # It may have ended by itself, and been collected, in this moment.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    await process.communicate()
-
-
-async def _read_all(stream: StreamReader, most: int) -> bytes:
-    read = bytearray()
-    while chunk := await stream.read(_CHUNK):
-        read += chunk
-        if len(read) > most:
-            raise SourceFailure(
-                f"The repository lists more branches and tags than fit into {most / 2**20:g} MiB.",
-                hint="Use a copy of the repository with fewer of them.",
-                field="source",
-                code="source_too_large",
-            )
-    return bytes(read)
-
-
-async def _read_kept(stream: StreamReader, most: int) -> bytes:
-    """Read to the end, so that the writer never waits, and return the last *most* bytes."""
-    read = b""
-    while chunk := await stream.read(_CHUNK):
-        read = (read + chunk)[-most:]
-    return read

@@ -28,6 +28,13 @@ class _Cause:
     code: str = ""
 
 
+# A host may say "not found" or "forbidden" of what a token may not see.
+_REFUSED_LOGIN: Final = _Cause(
+    "",
+    SourceNotReadable,
+    "The repository is not readable: {host} shows it neither to everyone nor to the token you stored.",
+    "The token may have expired, or lack the right to read repositories: replace it under “Git access”.",
+)
 _LATER: Final = "Try again later; if it stays so, ask the people who run the host."
 
 # The first that matches counts. Status texts are libcurl's, the rest is git's, both with LC_ALL=C.
@@ -43,7 +50,7 @@ _CAUSES: Final = (
         r"could not read Username|Authentication failed|returned error: (401|403|404|410|451)\b|' not found$",
         SourceNotReadable,
         "The repository is private or does not exist: {host} shows it to nobody who is not signed in.",
-        "Check the link in a private browser window; only repositories that need no login can be read.",
+        "Check the link. If it is private, store a token for {host} under “Git access” and start again.",
     ),
     _Cause(
         r"returned error: 3\d\d\b",
@@ -100,16 +107,17 @@ _CAUSES: Final = (
 )
 
 
-def explain(said: str, url: str) -> SourceFailure:
-    """Return the error for what git *said* on standard error about *url*."""
+def explain(said: str, url: str, *, with_login: bool = False) -> SourceFailure:
+    """Return the error for what git *said* on standard error about *url*, asked by nobody or *with_login*."""
     host = urlsplit(url).hostname or ""
     lines = [line for line in said.splitlines() if line.startswith(("fatal: ", "error: "))]
     # The URL is the person's text: a repository or host named "certificate" is no cause.
     told = "\n".join(lines).replace(url + "/", "…").replace(url, "…").replace(host or "…", "…")
-    for cause in _CAUSES:
-        if re.search(cause.pattern, told, re.MULTILINE):
-            return cause.error(
-                cause.message.replace("{host}", host), hint=cause.hint, field="source", code=cause.code
-            )
+    for found in _CAUSES:
+        if re.search(found.pattern, told, re.MULTILINE):
+            refused = with_login and found.error is SourceNotReadable and not found.code
+            cause = _REFUSED_LOGIN if refused else found
+            message, hint = (text.replace("{host}", host) for text in (cause.message, cause.hint))
+            return cause.error(message, hint=hint, field="source", code=cause.code)
     last = "".join(char for char in (lines or ["nothing"])[-1] if char.isprintable())[:200]
     return SourceFailure(f"Git could not ask {host}: {last}", hint=_LATER, field="source")

@@ -11,6 +11,7 @@ from versatilehub import git, records
 from versatilehub.record_plan import ArchiveHosts
 
 if TYPE_CHECKING:
+    from versatilehub.logins import Login
     from versatilehub.sources import ResolvedSource, Source, SourceRules
 
 
@@ -22,10 +23,12 @@ class Asking:
     archives: ArchiveHosts = field(default_factory=ArchiveHosts)
 
 
-async def resolve(source: Source, rules: SourceRules, asking: Asking) -> ResolvedSource:
-    """Ask once what the ref of *source* stands for; raises as `git.resolve` and `records.resolve` do."""
+async def resolve(
+    source: Source, rules: SourceRules, asking: Asking, *, login: Login | None = None
+) -> ResolvedSource:
+    """Ask once what the ref of *source* stands for, a git host with a *login* if it must be; raises as those who ask do."""
     if source.is_git:
-        return await git.resolve(source, rules, ca_bundle=asking.ca_bundle)
+        return await git.resolve(source, rules, ca_bundle=asking.ca_bundle, login=login)
     tls = None
     if asking.ca_bundle:
         tls = await asyncio.to_thread(ssl.create_default_context, cafile=asking.ca_bundle)

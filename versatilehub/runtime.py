@@ -23,6 +23,7 @@ from versatilehub.engine import Engine
 from versatilehub.hardening import Isolation
 from versatilehub.runtime_accounting import AccountingPart
 from versatilehub.runtime_builds import BuildTraits
+from versatilehub.runtime_credentials import CredentialTraits
 from versatilehub.runtime_culling import CullingTraits
 from versatilehub.runtime_images import ImageTraits
 from versatilehub.runtime_ledger import LedgerPart
@@ -44,6 +45,7 @@ SETTINGS_KEY = "versatilehub"
 class VersatileHub(
     AccountingPart,
     BuildTraits,
+    CredentialTraits,
     CullingTraits,
     ImageTraits,
     LedgerPart,
@@ -177,7 +179,9 @@ class VersatileHub(
     @cached_property
     def builds(self) -> Builds:
         """All builds of this hub."""
-        return Builds(self.engine, self.build_settings(), self.store, self.registry)
+        return Builds(
+            self.engine, self.build_settings(), self.store, self.registry, logins=self.credentials.of
+        )
 
     @cached_property
     def placement(self) -> Placement:

@@ -11,6 +11,7 @@ from versatilehub import naming
 from versatilehub.builds.attempt import BuildSettings
 
 if TYPE_CHECKING:
+    from versatilehub.policy import Policy
     from versatilehub.store.builds import BuildRecord
 
 GIB = 1024**3
@@ -23,6 +24,10 @@ class BuildTraits(HasTraits):
         hub_id: str
         state_dir: str
         extra_sources: list[str]
+
+        @property
+        def policy(self) -> Policy:
+            """The site's policy."""
 
     builder_image = Unicode(
         "versatilehub/builder:latest",
@@ -116,5 +121,6 @@ class BuildTraits(HasTraits):
             log_limit=self.build_log_limit,
             disk=self.build_disk,
             disk_free=self.build_disk_free,
+            hosts=self.policy.sources.hosts,
             concurrent=self.concurrent_builds,
         )

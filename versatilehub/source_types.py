@@ -75,6 +75,7 @@ class ResolvedSource:
     """A source whose ref was resolved, once, to *commit* (40 or 64 hex digits); *ref* stays as typed, for people.
 
     For a record of an archive *record* says how to get that version of it, and *commit* is its digest.
+    *private*: its host showed it to a login only. It is what was seen this time, and no part of what the source is.
     """
 
     provider: str
@@ -84,6 +85,7 @@ class ResolvedSource:
     subdir: str = ""
     open: str = ""
     record: RecordPlan | None = None
+    private: bool = False
 
     @property
     def name(self) -> str:

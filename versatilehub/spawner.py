@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from dockerspawner import DockerSpawner
 from traitlets import Integer, default
 
-from versatilehub import resolver
 from versatilehub.builds.attempt import Wish
 from versatilehub.errors import VersatileHubError
 from versatilehub.hardening import ContainerShape
@@ -115,13 +114,13 @@ class VersatileMixin(OptionsMixin, ImagesMixin, LifetimeMixin, StorageMixin):
         if spec is not None and spec.source is not None:
             newest = "its default branch" if spec.source.is_git else "its newest version"
             self.say("resolve", f"Asking {spec.source.url} for {spec.source.ref or newest}")
-            self.resolved = await resolver.resolve(
-                spec.source, self.owner_policy().sources, self.runtime.asking
-            )
+            self.resolved, reader = await self.runtime.resolve_for(self.user, spec.source)
             said = self.resolved.version
             self.say("resolve", said[:1].upper() + said[1:], outcome="ok")
-            wish = Wish.of(self.user.name, self.owner_policy())
-            return await self.runtime.builds.ensure(self.resolved, self.launch.add, wish)
+            wish = Wish.of(self.user.name, self.owner_policy(), reader=reader)
+            environment = await self.runtime.builds.ensure(self.resolved, self.launch.add, wish)
+            await self.runtime.check_reads(self.user, environment.reads)
+            return environment
         self.resolved = None
         image = spec.image if spec is not None and spec.image else self.image
         self.say("resolve", f"Image {image}")

@@ -191,16 +191,35 @@ async def test_the_checkout_knows_its_branch(place: Site) -> None:
 
 
 async def test_submodules_are_told(place: Site) -> None:
-    """A repository with submodules is built without them, and the log says so by their names."""
-    modules = '[submodule "lib"]\n\tpath = lib\n\turl = https://github.com/example/lib\n'
-    files: Files = {**GOOD, ".gitmodules": modules, "lib": Submodule("1" * 40)}
+    """A submodule is fetched and in the image, and the log names it and its commit."""
+    inner = place.repo("inner", {"inner.txt": "1"})
+    modules = '[submodule "lib"]\n\tpath = lib\n\turl = ../inner\n'
+    files: Files = {
+        **_dockerfile("RUN cat /srv/repo/lib/inner.txt"),
+        ".gitmodules": modules,
+        "lib": Submodule(inner.head),
+    }
     seen: list[BuildEvent] = []
     await place.builds().ensure(place.source(files), seen.append)
+    assert any("lib" in event.message and inner.head in event.message for event in seen)
 
-    assert any("lib" in event.message and "ubmodule" in event.message for event in seen)
+
+@pytest.mark.req("V26")
+async def test_a_subdirectory_is_part_of_the_identity(place: Site) -> None:
+    """Two folders of one commit are two environments; the same folder again is the one that exists."""
+    dockerfile = f"FROM {BASE}\nCOPY . /srv/repo/\n"
+    source = place.source(
+        {"a/Dockerfile": dockerfile, "a/a.txt": "a", "b/Dockerfile": dockerfile, "b/b.txt": "b"}
+    )
+    builds = place.builds()
+    first, second, again = [
+        await builds.ensure(replace(source, subdir=subdir), lambda _: None) for subdir in ("a", "b", "a")
+    ]
+    assert first == again
+    assert first.image_id != second.image_id
+    assert 2 == await place.images()
 
 
-@pytest.mark.req("V13")
 async def test_the_pack_and_why_come_first(place: Site) -> None:
     """Which pack builds a repository, and why, is the first line of the build; the image has it as a label."""
     seen: list[BuildEvent] = []

@@ -33,6 +33,7 @@ PURE = (
     "readable",
     "record_*",
     "links",
+    "logins",
     "culling",
     "events",
     "accounting",
@@ -51,6 +52,7 @@ PURE = (
     "images.references",
     "images.warm",
     "images.webhooks",
+    "builds.failure_*",
 )
 
 # Lowest first; a module may import its own layer and those before it. The longest pattern that matches decides, and
@@ -60,6 +62,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     tuple(name for name in PURE if name not in {"errors", "text"}),
     ("git", "git_*", "records", "records_*", "resolver", "engine", "firewall", "presets"),
     ("builds", "storage", "store", "ledger", "images", "networks", "launch", "readiness"),
+    ("credentials",),
     (
         "runtime",
         "runtime_*",

@@ -25,7 +25,7 @@ class BuildSettings:
     """What an administrator sets about builds. Sizes are bytes, times seconds; *grace* None means never.
 
     *images* are the local images a Dockerfile may build from, beside *base_image*: names with a tag, or for every tag.
-    *disk* is how far the free space of Docker's disk may fall during a build, *disk_free* what must stay free.
+    *hosts* narrow the public hosts a submodule may be on, as `SourceRules.hosts` does. *disk* is how far the free space of Docker's disk may fall during a build, *disk_free* what must stay free.
     """
 
     state_dir: Path
@@ -46,6 +46,7 @@ class BuildSettings:
     log_limit: int = 16 * MIB
     disk: int = 20 * GIB
     disk_free: int = GIB
+    hosts: tuple[str, ...] = ()
     concurrent: int = 2
     grace: float | None = 1.0
     hub_version: str = ""
@@ -56,19 +57,27 @@ class Wish:
     """How somebody asks for an environment. *user* is who ("" for the site itself), *lane* people or prebuilds behind them.
 
     *at_once* and *per_day* are how many builds of theirs may run, and begin within 24 hours; None is no limit. *force* builds
-    although the image exists, and without cached steps.
+    although the image exists, and without cached steps. *reader* is the person whose login for the source's host a fetch may use,
+    "" for nobody's; whether they may have the environment is asked before.
     """
 
     user: str = ""
+    reader: str = ""
     lane: Lane = "people"
     at_once: int | None = None
     per_day: int | None = None
     force: bool = False
 
     @classmethod
-    def of(cls, user: str, policy: Policy, *, force: bool = False) -> Wish:
+    def of(cls, user: str, policy: Policy, *, force: bool = False, reader: str = "") -> Wish:
         """Return how a person asks under their policy."""
-        return cls(user=user, at_once=policy.builds_at_once, per_day=policy.builds_per_day, force=force)
+        return cls(
+            user=user,
+            reader=reader,
+            at_once=policy.builds_at_once,
+            per_day=policy.builds_per_day,
+            force=force,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +87,8 @@ class Attempt:
     *builder* and *base* are the image ids the identity was made of; *python* is the base's ("3.13", "" unknown);
     *created* is seconds since the epoch; *fresh* uses no cached step. *at_once* is how many
     builds of its owner may run side by side.
+    *reader* is whose login for the source's host the fetch is given, "" for nobody's: the name only, for the login itself is
+    looked up each time it is asked for.
     """
 
     id: str
@@ -89,6 +100,7 @@ class Attempt:
     python: str = ""
     fresh: bool = False
     at_once: int | None = None
+    reader: str = ""
 
     @property
     def volume(self) -> str:
@@ -103,11 +115,11 @@ class Attempt:
         """Return what a hub that comes back needs to go on."""
         source: dict[str, Any] = {
             name: getattr(self.source, name)
-            for name in ("provider", "url", "commit", "ref", "subdir", "open")
+            for name in ("provider", "url", "commit", "ref", "subdir", "open", "private")
         }
         if self.source.record:
             source["record"] = self.source.record.to_json()
-        names = ("id", "identity", "builder", "base", "created", "python", "fresh", "at_once")
+        names = ("id", "identity", "builder", "base", "created", "python", "reader", "fresh", "at_once")
         return {**{name: getattr(self, name) for name in names}, "source": source}
 
     @classmethod

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from versatilehub.errors import EngineConflict
+from versatilehub.logins import Login
 
 from .specs import RENDER_ONLINE, ROLES, Specs
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
     from .attempt import Attempt, BuildSettings
 
+Logins = Callable[[str, str], Awaitable[Login | None]]
+"""Gives the login of a person (name) for the host of a repository (URL), None when there is none."""
 HELPERS: Final = frozenset({"probe", "seed", "place"})
 """Containers of moments: none outlives the hub that made it."""
 _PATIENCE: Final = 100
@@ -23,8 +28,9 @@ _PAUSE: Final = 0.1
 class BuildContainers:
     """Makes, finds and removes what one attempt has in Docker. All calls may be repeated."""
 
-    def __init__(self, engine: Engine, settings: BuildSettings) -> None:
+    def __init__(self, engine: Engine, settings: BuildSettings, logins: Logins | None = None) -> None:
         self._engine = engine
+        self._logins = logins
         self._specs = Specs(engine, settings)
         self._starting: dict[str, asyncio.Task[None]] = {}
 
@@ -43,6 +49,18 @@ class BuildContainers:
         if task is not None:
             # A call to Docker that is cut off may still be carried out: it is waited for, by `remove` at the latest.
             await asyncio.shield(task)
+
+    async def hand_login_over(self, attempt: Attempt) -> None:
+        """Write the login of the attempt's reader to its fetch, which waits for it; nothing for an attempt without a reader.
+
+        A hub that comes back does so again: a fetch that has read one does not read another.
+        """
+        if not attempt.reader:
+            return
+        url = attempt.source.url
+        login = await self._logins(attempt.reader, url) if self._logins else None
+        found = {"origin": login.origin, "username": login.username, "secret": login.secret} if login else {}
+        await self._engine.containers.feed(attempt.container("fetch"), json.dumps(found).encode() + b"\n")
 
     async def _start(self, attempt: Attempt, role: str) -> None:
         """Create and start one container unless it has been; what has ended is not started again."""

@@ -64,6 +64,7 @@ class Environments:
             python=await self._python(base.id),
             fresh=wish.force,
             at_once=wish.at_once,
+            reader=wish.reader,
         )
 
     async def _python(self, base: str) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from versatilehub.store.builds import BuildRecord
 
     from .attempt import Attempt
+    from .container import Logins
 
 __all__ = ["BuildSettings", "Builds", "Observer", "Watcher", "Wish"]
 
@@ -49,9 +50,16 @@ class Builds:
     """
 
     def __init__(
-        self, engine: Engine, settings: BuildSettings, store: Store, registry: Registry | None = None
+        self,
+        engine: Engine,
+        settings: BuildSettings,
+        store: Store,
+        registry: Registry | None = None,
+        *,
+        logins: Logins | None = None,
     ) -> None:
-        self._works = Works(engine, settings, store, registry)
+        """*logins* gives the login of a *reader* for the host of a repository when a fetch needs it."""
+        self._works = Works(engine, settings, store, registry, logins=logins)
         self._jobs, self._live = self._works.jobs, self._works.live
         self._environments = self._works.environments
         self._beginning = asyncio.Lock()

@@ -56,6 +56,7 @@ _VALUES: Final[Mapping[str, re.Pattern[str]]] = {
 class Environment:
     """An image a server can run in. *user* is uid:gid, *version* jupyterhub's in it, *size* bytes.
 
+    *reads* are the private submodules in it, which whoever starts it must be able to read.
     *repo_dir* is "" for an image without repository content; *warnings* are sentences for whoever starts it.
     """
 
@@ -71,6 +72,7 @@ class Environment:
     entrypoint: bool = False
     size: int = 0
     repo_dir: str = ""
+    reads: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -215,7 +217,17 @@ def _environment(image: Image, name: str, found: Mapping[str, str]) -> Environme
         entrypoint=bool(image.config.get("Entrypoint")),
         size=image.size,
         repo_dir=REPO_DIR if "repo" in found else "",
+        reads=_reads(image.labels.get("versatilehub.reads", "")),
     )
+
+
+def _reads(label: str) -> tuple[str, ...]:
+    """Return the private submodules that our builder says an image holds: a label of ours only ever narrows who may use it."""
+    try:
+        urls = json.loads(label or "[]")
+    except ValueError:
+        return ()
+    return tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
 
 
 _SPEC: Final[Mapping[str, Any]] = {

@@ -175,6 +175,8 @@ class Run:
     async def _answer(self, role: str) -> BuilderLine:
         while True:
             try:
+                if role == "fetch":
+                    await self._containers.hand_login_over(self._attempt)
                 return await self._follow(role)
             except EngineUnavailable:
                 await asyncio.sleep(_RETRY)  # an engine that restarts: its containers may still be there

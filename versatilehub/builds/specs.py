@@ -66,7 +66,10 @@ class Specs:
                 },
             },
         }
+        # A login comes by this pipe once the container runs: all else that Docker is told, it shows and keeps.
+        pipe = {"OpenStdin": True, "StdinOnce": False} if role == "fetch" and attempt.reader else {}
         return {
+            **pipe,
             "Image": attempt.builder,
             "Entrypoint": ["python", "-m", f"versatilehub_builder.{command}"],
             "Cmd": [],
@@ -103,7 +106,9 @@ class Specs:
                 }
                 prefixes = [f"{top.origin}{top.path}" for top in map(split_url, settings.extra_sources)]
                 record = {"record": source.record.packed()} if source.record else {}
-                return {**where, "ref": source.ref, "prefixes": prefixes, "limits": limits, **record}
+                asks = {"login": bool(attempt.reader), "private": source.private}
+                allowed = {"prefixes": prefixes, "hosts": list(settings.hosts)}
+                return {**where, **asks, **allowed, "ref": source.ref, "limits": limits, **record}
             case "build":
                 limits = {
                     "seconds": settings.timeout,
@@ -136,6 +141,8 @@ class Specs:
             "versatilehub.builder": attempt.builder,
             "versatilehub.base": attempt.base,
             "versatilehub.attempt": attempt.id,
+            # For people who look: who may use an image is asked of its repository at each start, never of a label.
+            "versatilehub.visibility": "private" if source.private else "public",
         }
         return self._engine.labels(
             "image", source=source.url, commit=source.commit, digest=attempt.identity, extra=extra

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from versatilehub.store import Store
 
     from .attempt import BuildSettings
+    from .container import Logins
 
 Observer = Callable[[BuildRecord, BuildEvent], None]
 
@@ -43,11 +44,17 @@ class Works:
     """Used from one event loop. *jobs* are those that may be joined, by identity; *live* those whose row is not final, by id."""
 
     def __init__(
-        self, engine: Engine, settings: BuildSettings, store: Store, registry: Registry | None = None
+        self,
+        engine: Engine,
+        settings: BuildSettings,
+        store: Store,
+        registry: Registry | None = None,
+        *,
+        logins: Logins | None = None,
     ) -> None:
         self._engine = engine
         self._settings = settings
-        self._containers = BuildContainers(engine, settings)
+        self._containers = BuildContainers(engine, settings, logins)
         self._tidying = Tidying(self._containers)
         self._forecast = Forecast()
         self._tasks: set[asyncio.Task[None]] = set()

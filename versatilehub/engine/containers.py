@@ -74,6 +74,13 @@ class Containers:
         """Start it; one that runs is fine."""
         await self._docker.call("POST", f"containers/{container}/start", limit=NORMAL)
 
+    async def feed(self, container: str, content: bytes) -> None:
+        """Write *content* to its standard input; neither inspect nor its log show it. One that has ended is fine."""
+        try:
+            await self._docker.feed(container, content, limit=NORMAL)
+        except EngineConflict:
+            return
+
     async def wait(self, container: str, *, limit: float | None = None) -> int:
         """Return the exit code once it has ended; *limit* in seconds, None for ever."""
         async with (

@@ -115,6 +115,15 @@ class Transport:
         )
         return await stream.__aenter__()
 
+    async def feed(self, container: str, content: bytes, *, limit: float) -> None:
+        """Write *content* to the standard input of a container that was made with one, which stays open for more."""
+        # aiodocker closes its own end only: the container's input ends there if it was made with StdinOnce.
+        async with (
+            translated("attach", limit),
+            self._connected().containers.container(container).attach(stdin=True) as stream,
+        ):
+            await stream.write_in(content)
+
     def _connected(self) -> aiodocker.Docker:
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:

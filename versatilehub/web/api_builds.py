@@ -6,6 +6,7 @@ the log. A build is shown to those who asked for it and to administrators; to an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub import orm
@@ -24,7 +25,7 @@ from versatilehub.web.api import ApiHandler
 
 if TYPE_CHECKING:
     from versatilehub.builds.jobs import Builds
-    from versatilehub.sources import ResolvedSource
+    from versatilehub.sources import ResolvedSource, Source
     from versatilehub.store.builds import BuildRecord
 
 _MOST: Final = 200
@@ -81,9 +82,15 @@ class BuildsApi(ApiHandler):
             **({"askers": list(record.askers)} if self.is_admin else {}),
         }
 
-    async def begin(self, resolved: ResolvedSource, *, force: bool) -> None:
+    async def resolved(self, source: Source) -> tuple[ResolvedSource, str]:
+        """Return the commit of *source* if the asker may read it, and whose login its fetch may use."""
+        if self.asker:
+            return await self.versatilehub.resolve_for(self.current_user, source)
+        return await resolver.resolve(source, self.policy.sources, self.versatilehub.asking), ""
+
+    async def begin(self, resolved: ResolvedSource, reader: str, *, force: bool) -> None:
         """Begin or join a build for the asker and answer with it."""
-        wish = Wish.of(self.asker, self.policy, force=force)
+        wish = Wish.of(self.asker, self.policy, force=force, reader=reader)
         found = await self.builds.begin(resolved, wish)
         if isinstance(found, Environment):
             self.reply({"state": "ready", "image": found.image, "commit": found.commit, "pack": found.pack})
@@ -149,8 +156,8 @@ class BuildListHandler(BuildsApi):
             raise InvalidInput(
                 "A build needs a source.", hint="Send the link of a repository.", field="source"
             )
-        resolved = await resolver.resolve(spec.source, self.policy.sources, self.versatilehub.asking)
-        await self.begin(resolved, force=force)
+        resolved, reader = await self.resolved(spec.source)
+        await self.begin(resolved, reader, force=force)
 
     def _number(self, name: str, usual: int) -> int:
         text = self.get_query_argument(name, str(usual))
@@ -205,8 +212,12 @@ class RetryHandler(BuildsApi):
         """Build the same commit again, as a build of its own; with ``force`` although the image exists, without cached steps."""
         record = await self.seen(id)
         force = _flag(self.json_body(), "force")
-        self.checked({"source": record.source, "ref": record.commit, "subdir": record.subdir})
-        await self.begin(Attempt.from_json(record.plan).source, force=force)
+        spec = self.checked({"source": record.source, "ref": record.commit, "subdir": record.subdir})
+        source, reader = Attempt.from_json(record.plan).source, ""
+        if spec.source is not None and spec.source.is_git:  # who may read it may have changed since
+            now, reader = await self.resolved(spec.source)
+            source = replace(source, private=now.private)
+        await self.begin(source, reader, force=force)
 
 
 def _flag(body: Any, key: str) -> bool:

@@ -14,11 +14,16 @@ from versatilehub.web import (
     api_accounting,
     api_build_log,
     api_builds,
+    api_credentials,
     api_culling,
     api_images,
     api_limits,
     api_usage,
+<<<<<<< HEAD
     keep,
+=======
+    credentials,
+>>>>>>> 16a7f3c (Read private repositories with the person's own token, and fetch submodules and large files)
     limits,
     new_server,
 )
@@ -30,11 +35,16 @@ _PAGES: Final = (
     api_accounting,
     api_build_log,
     api_builds,
+    api_credentials,
     api_culling,
     api_images,
     api_limits,
     api_usage,
+<<<<<<< HEAD
     keep,
+=======
+    credentials,
+>>>>>>> 16a7f3c (Read private repositories with the person's own token, and fetch submodules and large files)
     limits,
     new_server,
 )

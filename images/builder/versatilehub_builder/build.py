@@ -86,9 +86,16 @@ def _command(job: BuildJob, rendered: Mapping[str, JSON], work: Path, iid: Path)
     arguments = rendered.get("build_args")
     given = arguments if isinstance(arguments, dict) else {}
     command += [f"--build-arg={key}={value}" for key, value in given.items()]
-    labels = {"versatilehub.pack": str(rendered.get("pack")), **job.labels}
+    labels = {"versatilehub.pack": str(rendered.get("pack")), **_reads(work), **job.labels}
     command += [f"--label={key}={value}" for key, value in labels.items()]
     return [*command, "--", str(work / str(rendered.get("context", "tree")))]
+
+
+def _reads(work: Path) -> dict[str, str]:
+    """Return the label that names the private submodules in the image: whoever starts it must be able to read them too."""
+    fetched = json.loads((work / "fetched").read_text(encoding="utf-8"))
+    # Always set, so that no base image and no LABEL of a Dockerfile says it in our place.
+    return {"versatilehub.reads": json.dumps(fetched.get("private") or [])}
 
 
 def _environment() -> dict[str, str]:

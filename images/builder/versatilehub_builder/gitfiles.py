@@ -1,7 +1,7 @@
 """The files git and git-lfs act on: ``.gitmodules`` and ``.lfsconfig``, read and refused where they attack.
 
-Submodules are not fetched, yet a person may run ``git submodule update`` later, so what can only be an attack
-(CVE-2018-11235, CVE-2018-17456, CVE-2025-48384) is refused; ssh forms are common and harmless while unfetched.
+What can only be an attack on git (CVE-2018-11235, CVE-2018-17456, CVE-2025-48384) is refused, also because a person may
+run ``git submodule update`` later; ssh forms are common, and are fetched from the https address of the same path.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from versatilehub_builder.lines import Failure
 
 _SECTION = re.compile(r"\[\s*([A-Za-z0-9.-]+)\s*(?:\"((?:[^\"\\]|\\.)*)\")?\s*\]\s*(.*)")
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\s*(?:=\s*(.*))?")
-_SCP = re.compile(r"(?:[A-Za-z0-9_.][A-Za-z0-9_.-]*@)?([A-Za-z0-9.-]+):(?!/)[A-Za-z0-9_~.][^:\s]*")
-_SSH = re.compile(r"ssh://(?:[A-Za-z0-9_.][A-Za-z0-9_.-]*@)?([A-Za-z0-9.-]+)(?::\d{1,5})?/[^-\s]\S*")
+_SCP = re.compile(r"(?:[A-Za-z0-9_.][A-Za-z0-9_.-]*@)?([A-Za-z0-9.-]+):(?!/)([A-Za-z0-9_~.][^:\s]*)")
+_SSH = re.compile(r"ssh://(?:[A-Za-z0-9_.][A-Za-z0-9_.-]*@)?([A-Za-z0-9.-]+)(?::\d{1,5})?/([^-\s]\S*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,53 @@ def check_gitmodules(text: str, prefixes: tuple[str, ...] = ()) -> None:
             raise _submodule(f"the address {each.value[:80]!r} is not allowed")
         if each.key == "update" and each.value not in {"checkout", "rebase", "merge", "none"}:
             raise _submodule(f"the update rule {each.value[:80]!r} runs a command")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One submodule as its ``.gitmodules`` names it; *wanted* is False where that says ``update = none``."""
+
+    path: str
+    url: str
+    wanted: bool = True
+
+
+def modules_of(text: str) -> dict[str, Module]:
+    """Return the submodules that a checked ``.gitmodules`` names, by path."""
+    named: dict[str, dict[str, str]] = {}
+    for each in read_config(text):
+        if each.section == "submodule":
+            named.setdefault(each.name, {})[each.key] = each.value
+    found = [
+        Module(path=one["path"].rstrip("/"), url=one["url"], wanted=one.get("update") != "none")
+        for one in named.values()
+        if one.get("path") and one.get("url")
+    ]
+    return {one.path: one for one in found}
+
+
+def module_address(url: str, parent: str) -> str:
+    """Return the https (or http) address that *url* of a ``.gitmodules`` means in the repository at *parent*.
+
+    ``../other`` is relative to the parent's address, as git reads it; ssh forms become the https address of the same path,
+    because nobody's ssh key is here. "" for what has no such address.
+    """
+    if url.startswith(("./", "../")):
+        origin, _, path = parent.rstrip("/").partition("://")[2].partition("/")
+        scheme, folders = parent.partition("://")[0], path.split("/")
+        for part in url.split("/"):
+            if part == "..":
+                if not folders:
+                    return ""
+                folders.pop()
+            elif part not in {"", "."}:
+                folders.append(part)
+        return f"{scheme}://{origin}/{'/'.join(folders)}" if folders else ""
+    ssh = _SSH.fullmatch(url)
+    if ssh:
+        return f"https://{ssh[1]}/{ssh[2]}"
+    scp = None if "://" in url else _SCP.fullmatch(url)
+    return f"https://{scp[1]}/{scp[2]}" if scp else url.rstrip("/")
 
 
 def check_lfsconfig(text: str, url: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from versatilehub_builder.logins import Login
+
 _TAIL = 200
 _KEPT = 64 * 1024  # bytes of output kept for the failure
 _LOOK = 0.1  # seconds between two looks at clock and disk
@@ -34,13 +36,20 @@ def limit_files(size: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Git:
-    """How git is run: where, until when (monotonic), and within which bounds."""
+    """How git is run: where, until when (monotonic), and within which bounds.
+
+    *folder* is the repository when it is not the tree's own ``.git``; *login* what it may log in with; *pin* the addresses
+    its host was checked to have (``http.curloptResolve``).
+    """
 
     tree: Path
     http: bool
     deadline: float
     free: int
     log: Callable[[str], None]
+    folder: Path | None = None
+    login: Login | None = None
+    pin: str = ""
 
     def run(self, *arguments: str, check: bool = True, lfs: bool = False, most: int = 0) -> tuple[int, str]:
         """Run git and return (exit code, output); raise `Failure` at the limits, or for a failure if *check*.
@@ -56,12 +65,14 @@ class Git:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(self.login.descriptor,) if self.login else (),
         )
         try:
             output = self._follow(child, most)
         finally:
             kill_group(child)
         text = output.decode("utf-8", "replace")
+        text = self.login.hidden(text) if self.login else text
         if check and child.returncode != 0 and not most:
             raise failure_of(text, child.returncode)
         return child.returncode, text
@@ -115,7 +126,11 @@ class Git:
         ]
         if self.http:
             options.append("protocol.http.allow=always")
-        return [word for option in options for word in ("-c", option)]
+        if self.pin:
+            options.append(f"http.curloptResolve={self.pin}")
+        words = [word for option in options for word in ("-c", option)]
+        words += self.login.options() if self.login else ()
+        return [*words, f"--git-dir={self.folder}", f"--work-tree={self.tree}"] if self.folder else words
 
     def _environment(self, *, lfs: bool) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _PASSED if name in os.environ}
@@ -191,7 +206,7 @@ _MESSAGES: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         ),
         "source_not_readable",
         "The repository is private or does not exist.",
-        "Check the address; only repositories that need no login can be read.",
+        "Check the address. If it is private, store a token for its host under “Git access”.",
     ),
     (
         ("Operation too slow", "timed out", "Timeout was reached"),

@@ -7,11 +7,12 @@ hub and builder may differ by a release. Sizes are bytes, times seconds; 0 is no
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from versatilehub_builder.hosts import is_under
+from versatilehub_builder.hosts import is_under, pinned
 from versatilehub_builder.lines import JSON, Failure
 
 if TYPE_CHECKING:
@@ -29,11 +30,17 @@ class FetchLimits:
     bytes: int = 2 * GIB
     files: int = 100_000
     free: int = GIB // 4  # what must stay free on the disk of the work volume
+    submodules: int = 10
+    nesting: int = 3  # submodules of submodules of submodules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchJob:
-    """Bring *commit* of *url*, or what the plan *record* of an archive names; http only below one of *prefixes*."""
+    """Bring *commit* of *url*, or what the plan *record* of an archive names; http only below one of *prefixes*.
+
+    Other hosts only if they are public, and among *hosts*. *login*: a line with the person's login for the host comes at
+    standard input; *private*: this repository needs it.
+    """
 
     url: str
     commit: str
@@ -41,12 +48,20 @@ class FetchJob:
     subdir: str = ""
     record: str = ""
     prefixes: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    login: bool = False
+    private: bool = False
     limits: FetchLimits = field(default_factory=FetchLimits)
 
     @property
     def http_allowed(self) -> bool:
         """Whether the admin named this URL's prefix, the only way to a source without TLS."""
         return any(is_under(self.url, prefix) for prefix in self.prefixes if prefix.startswith("http://"))
+
+    def pin(self, url: str) -> str:
+        """Return the addresses git must use for *url*: none below the site's prefixes, or where a proxy looks names up."""
+        proxied = any(os.environ.get(name) for name in ("https_proxy", "HTTPS_PROXY"))
+        return "" if proxied or any(is_under(url, prefix) for prefix in self.prefixes) else pinned(url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +138,16 @@ def fetch_job(job: Mapping[str, JSON]) -> FetchJob:
         subdir=_text(job, "subdir", ""),
         record=_text(job, "record", ""),
         prefixes=_texts(job, "prefixes"),
+        hosts=_texts(job, "hosts"),
+        login=bool(job.get("login", False)),
+        private=bool(job.get("private", False)),
         limits=FetchLimits(
             seconds=_number(limits, "seconds", default.seconds),
             bytes=int(_number(limits, "bytes", default.bytes)),
             files=int(_number(limits, "files", default.files)),
             free=int(_number(limits, "free", default.free)),
+            submodules=int(_number(limits, "submodules", default.submodules)),
+            nesting=int(_number(limits, "nesting", default.nesting)),
         ),
     )
 
