@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import ssl
 import tarfile
 import threading
 import time
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self, cast
@@ -69,6 +71,7 @@ class Archives:
 
     bind: str = "127.0.0.1"
     name: str = ""
+    certificate: str = ""  # path of a PEM file (chain, key): https in place of http
     asked: list[str] = field(default_factory=list)
     _answers: dict[str, list[Reply]] = field(default_factory=dict)
     _http: _Server | None = None
@@ -76,6 +79,10 @@ class Archives:
     def __enter__(self) -> Self:
         self._http = _Server((self.bind, 0), _Handler)
         self._http.archives = self
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
         threading.Thread(target=self._http.serve_forever, args=(0.02,), name="archives").start()
         return self
 
@@ -90,7 +97,8 @@ class Archives:
     def url(self) -> str:
         """The address all of them are below, with "/" at its end."""
         assert self._http
-        return f"http://{self.name or self.bind}:{self._http.server_address[1]}/"
+        scheme = "https" if self.certificate else "http"
+        return f"{scheme}://{self.name or self.bind}:{self._http.server_address[1]}/"
 
     @property
     def hosts(self) -> dict[str, str]:
@@ -272,12 +280,13 @@ class _Handler(BaseHTTPRequestHandler):
         reply = cast("_Server", self.server).archives.answer(self.path.removeprefix("/"))
         if reply.delay:
             time.sleep(reply.delay)
-        self.send_response(reply.status)
-        if reply.location:
-            self.send_header("Location", reply.location)
-        self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-        self.wfile.write(reply.body)
+        with suppress(OSError):  # who asked may have heard enough
+            self.send_response(reply.status)
+            if reply.location:
+                self.send_header("Location", reply.location)
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+            self.wfile.write(reply.body)
 
     def do_POST(self) -> None:
         self.do_GET()

@@ -69,7 +69,8 @@ class Door:
         self._limits = limits
         secure = tls or True
         self._public = _session(aiohttp.TCPConnector(resolver=_PublicResolver(), ssl=secure))
-        self._site = _session(aiohttp.TCPConnector(ssl=secure))
+        # the machine's own way to look names up, as git has: a site's names may be in its hosts file only
+        self._site = _session(aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver(), ssl=secure))
 
     async def __aenter__(self) -> Self:
         return self

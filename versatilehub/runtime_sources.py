@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from traitlets import Dict, HasTraits, Unicode
+from traitlets import Dict, HasTraits, TraitError, Unicode, validate
 
+from versatilehub.errors import InvalidInput
 from versatilehub.record_plan import ArchiveHosts
 from versatilehub.resolver import Asking
 
@@ -28,7 +29,15 @@ class SourceTraits(HasTraits):
         """,
     )
 
+    @validate("archive_hosts")
+    def _valid_archive_hosts(self, proposal: Any) -> dict[str, str]:
+        try:
+            ArchiveHosts.of(proposal["value"])
+        except InvalidInput as error:
+            raise TraitError(f"{error.message} {error.hint}") from error
+        return dict(proposal["value"])
+
     @cached_property
     def asking(self) -> Asking:
-        """How a source is asked which version is meant; raises InvalidInput for a wrong address of an archive."""
+        """How a source is asked which version is meant."""
         return Asking(ca_bundle=self.ca_bundle, archives=ArchiveHosts.of(self.archive_hosts))

@@ -32,7 +32,7 @@ def _number() -> int:
     return secrets.randbelow(10**8) + 10**6
 
 
-@pytest.mark.req("V2", "K10")
+@pytest.mark.req("V2")
 def test_a_zenodo_record_becomes_a_server_and_its_next_version_comes(
     hub: HubProcess, archives: Archives, user: str
 ) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import io
 import json
 import os
+import socket
+import ssl
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ from versatilehub_builder.lines import Failure, Lines
 from versatilehub_builder.record import read_record
 
 from tests.archives import Archives, Reply, tar_of, zip_of
+from tests.certificates import make_certificate
+from versatilehub.errors import SourceUnreachable
 from versatilehub.record_plan import RecordFile, RecordPlan
 from versatilehub.records import resolve
 from versatilehub.sources import ResolvedSource, SourceRules, parse_source
@@ -262,6 +266,38 @@ def test_a_slow_archive_is_given_up(
 
     assert "source_too_slow" == raised.value.code
     assert time.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("archive.example.org", ""), ("other.example.org", "source_unreachable")]
+)
+def test_the_certificate_is_that_of_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: str
+) -> None:
+    """The connection goes to the address that was looked up, and the certificate has to be the name's, for hub and fetch."""
+    pem = make_certificate(tmp_path, "archive.example.org")
+    monkeypatch.setenv("SSL_CERT_FILE", pem)
+    found = socket.getaddrinfo
+    monkeypatch.setattr("socket.getaddrinfo", lambda _, *more, **named: found("127.0.0.1", *more, **named))
+    work = tmp_path / "work"
+    with Archives(name=name, certificate=pem) as archives:
+        doi = archives.zenodo(1, FILES)
+        rules = SourceRules(extra=(archives.url,))
+        tls = ssl.create_default_context(cafile=pem)
+        asking = resolve(parse_source(doi), rules, hosts=archives.archive_hosts, tls=tls)
+        if code:
+            with pytest.raises(SourceUnreachable, match="certificate"):
+                asyncio.run(asking)
+            plan = RecordPlan(version="1", files=(RecordFile(path="a", url=f"{archives.url}a"),))
+            source = ResolvedSource(
+                provider="zenodo", url=f"https://doi.org/{doi}", commit="0" * 40, record=plan
+            )
+            with pytest.raises(Failure) as raised:
+                _fetch(archives, source, work)
+            assert code == raised.value.code
+        else:
+            _fetch(archives, asyncio.run(asking), work)
+            assert FILES == _tree(work)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,13 @@ import zlib
 from dataclasses import replace
 
 import pytest
+from traitlets import TraitError
 
+from versatilehub.builds.attempt import Attempt
 from versatilehub.errors import InvalidInput
 from versatilehub.record_plan import ArchiveHosts, RecordFile, RecordPlan
+from versatilehub.runtime import VersatileHub
+from versatilehub.sources import ResolvedSource
 
 FILE = RecordFile(path="a/b.csv", url="https://zenodo.org/x", size=3, checksum="md5:" + "0" * 32)
 PLAN = RecordPlan(version="record 1", files=(FILE,), unpack=True, hosts=(".zenodo.org",))
@@ -20,6 +24,22 @@ def test_a_plan_survives_being_written() -> None:
     """A hub that comes back, and the fetch container, read the plan that was made."""
     assert PLAN == RecordPlan.from_json(json.loads(json.dumps(PLAN.to_json())))
     assert PLAN.to_json() == json.loads(zlib.decompress(base64.b64decode(PLAN.packed())))
+
+
+def test_an_attempt_keeps_the_plan() -> None:
+    """A hub that comes back to a build of a record goes on with the very plan it was begun with."""
+    source = ResolvedSource(
+        provider="zenodo", url="https://doi.org/10.5281/zenodo.1", commit="0" * 40, record=PLAN
+    )
+    attempt = Attempt(id="a", identity="b", source=source, builder="c", base="d", created=1.0)
+
+    assert attempt == Attempt.from_json(json.loads(json.dumps(attempt.to_json())))
+
+
+def test_a_wrong_mirror_ends_the_start() -> None:
+    """An administrator learns of a mistyped archive when the hub starts, not a person who pastes a DOI."""
+    with pytest.raises(TraitError, match="it may have doi, zenodo"):
+        VersatileHub(archive_hosts={"zendo": "https://zenodo.org/"})
 
 
 @pytest.mark.req("V2")

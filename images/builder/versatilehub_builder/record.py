@@ -24,7 +24,7 @@ from versatilehub_builder.download import Downloads
 from versatilehub_builder.gitrun import no_space
 from versatilehub_builder.lines import Failure, Lines
 from versatilehub_builder.tree import BUILD_FOLDERS, too_large, too_many_files
-from versatilehub_builder.unpack import Unpacked, is_archive, safe_path, unpack
+from versatilehub_builder.unpack import Bounds, Unpacked, is_archive, safe_path, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +128,8 @@ class _Fetch:
         shutil.rmtree(loose, ignore_errors=True)
         loose.mkdir()
         limits = self.job.limits
-        unpacked = unpack(self.packed, loose, most_bytes=limits.bytes, most_files=limits.files, inside=inside)
+        bounds = Bounds(bytes=limits.bytes, files=limits.files, free=limits.free)
+        unpacked = unpack(self.packed, loose, bounds, inside)
         self.packed.unlink()
         if unpacked.left_out:
             self.lines.log("Folders named .git are left out: programs run what their settings say.")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Final
 
+from versatilehub_builder.gitrun import no_space
 from versatilehub_builder.lines import Failure
 from versatilehub_builder.tree import too_large, too_many_files
 
@@ -60,12 +61,22 @@ def safe_path(name: str) -> PurePosixPath | None:
     return None if not path.parts or ".." in path.parts else path
 
 
-def unpack(source: Path, target: Path, *, most_bytes: int, most_files: int, inside: str = "") -> Unpacked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What may come out of an archive, in *bytes* and *files*, and how many bytes must stay *free* on the disk."""
+
+    bytes: int
+    files: int
+    free: int = 0
+
+
+def unpack(source: Path, target: Path, bounds: Bounds, inside: str = "") -> Unpacked:
     """Unpack *source* into the empty folder *target*; with *inside*, only what is in that folder of it.
 
-    Raises `Failure`: ``archive_path_refused``, ``special_file``, ``tree_too_large``, ``too_many_files``, ``source_damaged``.
+    Raises `Failure`: ``archive_path_refused``, ``special_file``, ``tree_too_large``, ``too_many_files``, ``source_damaged``,
+    ``no_space``.
     """
-    packer = _Packer(target=target, most_bytes=most_bytes, most_files=most_files, inside=inside)
+    packer = _Packer(target=target, bounds=bounds, inside=inside)
     try:
         with source.open("rb") as file:
             members = _zip(file) if zipfile.is_zipfile(file) else _tar(source)
@@ -91,10 +102,9 @@ def unpack(source: Path, target: Path, *, most_bytes: int, most_files: int, insi
 class _Packer:
     """Writes members into the folder, and counts."""
 
-    def __init__(self, *, target: Path, most_bytes: int, most_files: int, inside: str) -> None:
+    def __init__(self, *, target: Path, bounds: Bounds, inside: str) -> None:
         self._target = target
-        self._most_bytes = most_bytes
-        self._most_files = most_files
+        self._bounds = bounds
         self._inside = PurePosixPath(inside)
         self._bytes = self._files = 0
         self._links: list[tuple[Path, str]] = []
@@ -102,8 +112,8 @@ class _Packer:
 
     def take(self, member: _Member) -> None:
         self._files += 1
-        if self._files > self._most_files:
-            raise too_many_files(self._files, self._most_files)
+        if self._files > self._bounds.files:
+            raise too_many_files(self._files, self._bounds.files)
         path = safe_path(member.name)
         if path is None:
             if member.folder and not member.name.strip("./"):
@@ -145,8 +155,11 @@ class _Packer:
     def _counted(self, member: _Member) -> Iterator[bytes]:
         while member.content and (chunk := member.content.read(_CHUNK)):
             self._bytes += len(chunk)
-            if self._bytes > self._most_bytes:
-                raise too_large(self._bytes, self._most_bytes)
+            if self._bytes > self._bounds.bytes:
+                raise too_large(self._bytes, self._bounds.bytes)
+            disk = os.statvfs(self._target)
+            if disk.f_bavail * disk.f_frsize < self._bounds.free:
+                raise no_space()
             yield chunk
 
     def _keep_beside(self, path: PurePosixPath, member: _Member) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from versatilehub_builder.lines import Failure
 from versatilehub_builder.tree import TreeRules, check_tree
-from versatilehub_builder.unpack import Unpacked, is_archive, safe_path, unpack
+from versatilehub_builder.unpack import Bounds, Unpacked, is_archive, safe_path, unpack
 
 from tests.archives import tar_of, zip_of
 
@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 
 
 def _unpack(
-    folder: Path, packed: bytes, *, most_bytes: int = 10**6, most_files: int = 100, inside: str = ""
+    folder: Path,
+    packed: bytes,
+    *,
+    most_bytes: int = 10**6,
+    most_files: int = 100,
+    free: int = 0,
+    inside: str = "",
 ) -> Unpacked:
     source = folder / "packed"
     source.write_bytes(packed)
     (folder / "out").mkdir()
-    return unpack(source, folder / "out", most_bytes=most_bytes, most_files=most_files, inside=inside)
+    bounds = Bounds(bytes=most_bytes, files=most_files, free=free)
+    return unpack(source, folder / "out", bounds, inside)
 
 
 def _all(folder: Path) -> set[str]:
@@ -162,6 +169,13 @@ def test_bombs_devices_and_rubble_are_refused(tmp_path: Path, packed: bytes, cod
 
     assert code == raised.value.code
     assert sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file()) <= 2_000_000
+
+
+def test_what_must_stay_free_stays_free(tmp_path: Path) -> None:
+    """A disk that others need is not filled by what comes out."""
+    with pytest.raises(Failure) as raised:
+        _unpack(tmp_path, zip_of({"a": "x"}), free=1 << 60)
+    assert "no_space" == raised.value.code
 
 
 def test_git_folders_stay_behind(tmp_path: Path) -> None:
