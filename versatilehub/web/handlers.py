@@ -19,11 +19,8 @@ from versatilehub.web import (
     api_images,
     api_limits,
     api_usage,
-<<<<<<< HEAD
-    keep,
-=======
     credentials,
->>>>>>> 16a7f3c (Read private repositories with the person's own token, and fetch submodules and large files)
+    keep,
     limits,
     new_server,
 )
@@ -40,11 +37,8 @@ _PAGES: Final = (
     api_images,
     api_limits,
     api_usage,
-<<<<<<< HEAD
-    keep,
-=======
     credentials,
->>>>>>> 16a7f3c (Read private repositories with the person's own token, and fetch submodules and large files)
+    keep,
     limits,
     new_server,
 )
