@@ -13,8 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]  # comes with jupyter_events, without stubs
+
 import versatilehub
 from versatilehub import errors
+from versatilehub.eventlog import SCHEMAS
+from versatilehub.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -23,7 +27,8 @@ REFERENCE = ROOT / "docs" / "reference"
 def main() -> None:
     """Write the pages; the exit code is 1 when a link leads nowhere."""
     REFERENCE.mkdir(parents=True, exist_ok=True)
-    for name, text in {"settings.md": settings_page(), "errors.md": errors_page()}.items():
+    made = {"settings.md": settings_page(), "errors.md": errors_page(), "metrics.md": metrics_page()}
+    for name, text in made.items():
         (REFERENCE / name).write_text(text, "utf-8")
         print(f"docs/reference/{name}")
     dead = [line for page in pages() for line in dead_links(page)]
@@ -77,10 +82,44 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    """List every metric and every event schema."""
+    lines = [
+        "# Metrics and events",
+        "",
+        "Generated from the code by `make docs`. The metrics are among JupyterHub's own at `/hub/metrics`; labels are bounded: never a",
+        "repository, a user or a server. The events go where JupyterHub's event log goes (`c.EventLogger.handlers`).",
+        "",
+        "| metric | type | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.meaning} |"
+        for one in METRICS
+    ]
+    for path in SCHEMAS:
+        schema = yaml.safe_load(path.read_text("utf-8"))
+        lines += [
+            "",
+            f"## {schema['title']}",
+            "",
+            f"`{schema['$id']}`, version {schema['version']}. {schema['description']}",
+            "",
+        ]
+        lines += ["| field | meaning |", "|---|---|"]
+        lines += [
+            f"| `{name}` | {' '.join(field['description'].split())} |"
+            for name, field in schema["properties"].items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def configurables() -> list[Any]:
     """Every class of ours with traits, by name."""
     found: dict[str, Any] = {}
     for module in pkgutil.walk_packages(versatilehub.__path__, "versatilehub."):
+        if module.name.startswith("versatilehub.store.migrations."):  # only Alembic can run these
+            continue
         for cls in vars(importlib.import_module(module.name)).values():
             if (
                 inspect.isclass(cls)

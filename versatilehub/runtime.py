@@ -27,6 +27,7 @@ from versatilehub.runtime_credentials import CredentialTraits
 from versatilehub.runtime_culling import CullingTraits
 from versatilehub.runtime_images import ImageTraits
 from versatilehub.runtime_ledger import LedgerPart
+from versatilehub.runtime_observers import ObserverPart
 from versatilehub.runtime_policy import PolicyTraits
 from versatilehub.runtime_sources import SourceTraits
 from versatilehub.runtime_storage import StorageTraits
@@ -49,6 +50,7 @@ class VersatileHub(
     CullingTraits,
     ImageTraits,
     LedgerPart,
+    ObserverPart,
     PolicyTraits,
     SourceTraits,
     StorageTraits,
@@ -142,8 +144,10 @@ class VersatileHub(
 
     @classmethod
     def of(cls, settings: MutableMapping[str, Any], **kwargs: Any) -> VersatileHub:
-        """Return the one of this hub, made with *kwargs* (``config=``, ``log=``) when there is none yet."""
-        # Page handlers have a copy of the hub's settings, and in it the users, who have the hub's own.
+        """Return the one of this hub, made with *kwargs* (``config=``, ``log=``) when there is none yet.
+
+        *settings* are the hub's, as its users have them, or the copy that tornado makes for handlers: both mean the same.
+        """
         settings = getattr(settings.get("users"), "settings", settings)
         found = settings.get(SETTINGS_KEY)
         if not isinstance(found, VersatileHub):
@@ -179,9 +183,11 @@ class VersatileHub(
     @cached_property
     def builds(self) -> Builds:
         """All builds of this hub."""
-        return Builds(
+        builds = Builds(
             self.engine, self.build_settings(), self.store, self.registry, logins=self.credentials.of
         )
+        builds.on_event.extend(one.of_build for one in self.observers)
+        return builds
 
     @cached_property
     def placement(self) -> Placement:

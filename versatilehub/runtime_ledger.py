@@ -15,6 +15,7 @@ from versatilehub.ledger import Ledger
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from versatilehub.runtime_observers import Observer
     from versatilehub.store import Store
 
 
@@ -29,10 +30,15 @@ class LedgerPart(HasTraits):
         def store(self) -> Store:
             """The database."""
 
+        @property
+        def observers(self) -> tuple[Observer, ...]:
+            """Who is told of events."""
+
     @cached_property
     def ledger(self) -> Ledger:
         """The record of what happened; a hub that ends writes what waits."""
         ledger = Ledger(self.store, groups_of=self.groups_of)
+        ledger.observers.extend(one.of_event for one in self.observers)
         atexit.register(ledger.close)
         return ledger
 

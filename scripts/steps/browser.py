@@ -1,4 +1,4 @@
-"""For the browser tests: a Chromium (on PATH, else Debian's when root, else Playwright's own), and axe-core."""
+"""For the tests: a Chromium (on PATH, else Debian's when root, else Playwright's own), and packages from npm."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from steps.contract import Contract
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# The judge of accessibility: a new version finds new things, so it is taken on purpose.
-AXE = "4.14.1"
+# The judge of accessibility, and the client of BinderHub's API: a new version finds new things, so it is taken on purpose.
+NPM = {"axe-core": "4.14.1", "@jupyterhub/binderhub-client": "0.5.0"}
 
 
 def ensure(step: Step, contract: Contract) -> None:
@@ -39,19 +39,20 @@ def ensure(step: Step, contract: Contract) -> None:
     step.did("Playwright's chromium")
 
 
-def ensure_axe(step: Step, contract: Contract) -> None:
-    """Return when axe-core, in the version the tests are written for, is below <state>/node."""
+def ensure_npm(step: Step, contract: Contract) -> None:
+    """Return when the packages that tests drive, in the versions they are written for, are below <state>/node."""
     folder = contract.state / "node"
-    if _axe_version(folder) == AXE:
-        step.already(AXE)
+    wanted = [f"{name}@{version}" for name, version in NPM.items()]
+    if all(_version(folder, name) == version for name, version in NPM.items()):
+        step.already(" ".join(wanted))
         return
-    npm.install(f"axe-core@{AXE}", folder, contract)
-    step.did(f"installed axe-core@{AXE}")
+    npm.install(wanted, folder, contract)  # at once: npm removes what it was not asked for this time
+    step.did(f"installed {' '.join(wanted)}")
 
 
-def _axe_version(folder: Path) -> str:
+def _version(folder: Path, name: str) -> str:
     try:
-        described = json.loads((folder / "node_modules" / "axe-core" / "package.json").read_text("utf-8"))
+        described = json.loads((folder / "node_modules" / name / "package.json").read_text("utf-8"))
     except (OSError, ValueError):
         return ""
     return str(described.get("version", ""))

@@ -31,7 +31,7 @@ def ensure(step: Step, contract: Contract) -> Path | None:
     major = _node_major()
     # Version 5 needs Node 20; Debian 12 ships Node 18.
     wanted = f"{PROGRAM}@{5 if major >= 20 else 4}"
-    npm.install(wanted, folder, contract)
+    npm.install([wanted], folder, contract)
     step.did(f"installed {wanted}")
     return binaries
 

@@ -66,8 +66,8 @@ def prepare_test(contract: Contract) -> Ready:
     ready = prepare_run(contract, "dev", "test")
     with step("browser") as current:
         browser.ensure(current, contract)
-    with step("axe") as current:
-        browser.ensure_axe(current, contract)
+    with step("npm packages") as current:
+        browser.ensure_npm(current, contract)
     with step("registry") as current:
         registry.ensure(current, contract)
     return ready

@@ -137,21 +137,25 @@ def npm_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("there", "asked"),
     [
-        pytest.param(browser.AXE, False, id="right version"),
+        pytest.param(browser.NPM["axe-core"], False, id="right version"),
         pytest.param("4.0.0", True, id="another version"),
         pytest.param(None, True, id="missing"),
     ],
 )
-def test_axe_is_installed_once(tmp_path: Path, npm_calls: Path, there: str | None, asked: bool) -> None:
-    """Set-up asks npm for the one version of axe-core the tests are written for, and only when it is not there."""
+def test_npm_packages_are_installed_once(
+    tmp_path: Path, npm_calls: Path, there: str | None, asked: bool
+) -> None:
+    """Set-up asks npm for the versions the tests are written for, all at once, and only when one is not there."""
     folder = tmp_path / "state" / "node"
-    if there is not None:
-        (folder / "node_modules" / "axe-core").mkdir(parents=True)
-        (folder / "node_modules" / "axe-core" / "package.json").write_text(json.dumps({"version": there}))
+    for name, version in {**browser.NPM, "axe-core": there}.items():
+        if version is not None:
+            (folder / "node_modules" / name).mkdir(parents=True)
+            (folder / "node_modules" / name / "package.json").write_text(json.dumps({"version": version}))
 
-    browser.ensure_axe(Step(), contract(tmp_path / "state"))
+    browser.ensure_npm(Step(), contract(tmp_path / "state"))
 
-    command = f"|install --prefix {folder} --no-save --no-audit --no-fund -- axe-core@{browser.AXE}\n"
+    wanted = " ".join(f"{name}@{version}" for name, version in browser.NPM.items())
+    command = f"|install --prefix {folder} --no-save --no-audit --no-fund -- {wanted}\n"
     assert (command if asked else "") == (npm_calls.read_text() if npm_calls.exists() else "")
 
 
@@ -160,7 +164,7 @@ def test_npm_trusts_the_site(tmp_path: Path, npm_calls: Path) -> None:
     bundle = tmp_path / "site.pem"
     bundle.write_text("certificates")
 
-    browser.ensure_axe(Step(), contract(tmp_path / "state", VERSATILEHUB_CA_BUNDLE=str(bundle)))
+    browser.ensure_npm(Step(), contract(tmp_path / "state", VERSATILEHUB_CA_BUNDLE=str(bundle)))
 
     assert npm_calls.read_text().startswith(f"{bundle}|install ")
 
