@@ -90,7 +90,6 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
         "extra_sources": list(extra_sources),
         "ca_bundle": str(Path(ca_bundle).absolute()) if ca_bundle else "",
     }
-    VersatileHub(**settings).check_policies()
     gateway = _networks(settings, hub_port=port + 81)
     for name, value in settings.items():
         setattr(c.VersatileHub, name, value)
@@ -104,8 +103,9 @@ def configure(  # noqa: PLR0913  # each is one decision of an administrator, all
 
 
 def _networks(settings: dict[str, Any], *, hub_port: int) -> str:
-    """Make the hub's networks and their rules, see to required storage; return the address the hub's API listens on."""
+    """Check the policies, make the hub's networks and their rules, see to required storage; return where the hub's API listens."""
     hub = VersatileHub(**settings)
+    hub.check_policies()
     plan = NetworkPlan(
         hub_id=hub.hub_id,
         network=hub.network,

@@ -108,6 +108,7 @@ def grant(spec: LaunchSpec | None, policy: Policy) -> Grant:
         memory=(spec and spec.memory) or (profile.memory if profile else policy.memory_default),
         cpus=(spec and spec.cpus) or (profile.cpus if profile else policy.cpus_default),
         pids=policy.pids_max,
+        gpus=spec.gpus if spec is not None else 0,
     )
 
 
@@ -224,6 +225,11 @@ def _check_size(spec: LaunchSpec, policy: Policy) -> None:
         _refuse(
             "cpus_out_of_range", "cpus", message, f"Ask for {limit}.", limit=limit, actual=f"{granted.cpus:g}"
         )
+    if granted.gpus > policy.gpus_max:
+        limit = str(policy.gpus_max) if policy.gpus_max else "no"
+        message = f"A server has {limit} graphics cards here; this one asks for {granted.gpus}."
+        hint = f"Ask for {limit} or fewer." if policy.gpus_max else "Leave gpus out."
+        _refuse("gpus_out_of_range", "gpus", message, hint, limit=policy.gpus_max, actual=granted.gpus)
 
 
 def _check_count(policy: Policy, usage: Usage, count: int) -> None:

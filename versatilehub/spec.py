@@ -24,6 +24,7 @@ from versatilehub.spec_values import (
     parse_choice,
     parse_collaborators,
     parse_cpus,
+    parse_gpus,
     parse_idle_timeout,
     parse_key,
     parse_memory,
@@ -60,6 +61,7 @@ KEYS = (
     "profile",
     "memory",
     "cpus",
+    "gpus",
     "idle_timeout",
     "mounts",
     "collaborators",
@@ -116,7 +118,7 @@ class Mount:
 class LaunchSpec:
     """What a person asked to run. Exactly one of *source*, *image* and *workspace* is set.
 
-    *memory* is in bytes, *cpus* in CPUs, *idle_timeout* in seconds; None leaves them to profile and policy. *open* is a
+    *memory* is in bytes, *cpus* in CPUs, *gpus* in graphics cards, *idle_timeout* in seconds; None leaves them to profile and policy. *open* is a
     file of the repository or a page (see `landing`). A source's own *open* is moved here.
     """
 
@@ -127,6 +129,7 @@ class LaunchSpec:
     profile: str = ""
     memory: int | None = None
     cpus: float | None = None
+    gpus: int = 0
     idle_timeout: int | None = None
     mounts: tuple[Mount, ...] = ()
     collaborators: tuple[str, ...] = ()
@@ -166,6 +169,7 @@ class LaunchSpec:
             profile=parse_key(given["profile"], "profile") if "profile" in given else "",
             memory=parse_memory(given["memory"]) if "memory" in given else None,
             cpus=parse_cpus(given["cpus"]) if "cpus" in given else None,
+            gpus=parse_gpus(given["gpus"]) if "gpus" in given else 0,
             idle_timeout=parse_idle_timeout(given["idle_timeout"]) if "idle_timeout" in given else None,
             mounts=_read_mounts(given.get("mounts", ())),
             collaborators=parse_collaborators(given.get("collaborators", ())),
@@ -215,6 +219,7 @@ class LaunchSpec:
             "profile": self.profile,
             "memory": self.memory,
             "cpus": self.cpus,
+            "gpus": self.gpus or None,
             "idle_timeout": self.idle_timeout,
             "mounts": [mount.to_json() for mount in self.mounts],
             "collaborators": list(self.collaborators),
@@ -232,7 +237,7 @@ class LaunchSpec:
 
 def _absent(key: str, value: object) -> bool:
     if isinstance(value, str):
-        return not value and key not in {"memory", "cpus", "idle_timeout"}
+        return not value and key not in {"memory", "cpus", "gpus", "idle_timeout"}
     return value is None or (isinstance(value, (list, tuple)) and not value)
 
 

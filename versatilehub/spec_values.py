@@ -19,6 +19,7 @@ UNITS = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 #: Docker counts memory in a signed 64-bit number.
 MEMORY_LIMIT = 2**63
 CPUS_LIMIT = 4096.0
+GPUS_LIMIT = 64
 #: Smallest volume, in bytes: a file system needs room for itself.
 SIZE_MIN = 16 * UNITS["M"]
 #: Seconds; a year.
@@ -26,6 +27,7 @@ IDLE_LIMIT = 366 * 24 * 3600
 
 _MEMORY = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,3}))?([KMGT]?)")
 _CPUS = re.compile(r"(?:0|[1-9][0-9]{0,3})(?:\.[0-9]{1,3})?")
+_CARDS = re.compile(r"0|[1-9][0-9]?")
 _SECONDS = re.compile(r"[1-9][0-9]{0,8}")
 _PROFILE = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _VOLUME = re.compile(r"(?!vh-)[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -128,6 +130,19 @@ def parse_cpus(value: object) -> float:
             "cpus", f"This is no number of CPUs between 0.001 and {CPUS_LIMIT:.0f}: {quoted(value)}.", hint
         )
     return cpus
+
+
+def parse_gpus(value: object) -> int:
+    """Return a whole number of graphics cards, 0 to 64, from a number or a text of digits."""
+    count = -1
+    if isinstance(value, int) and not isinstance(value, bool):
+        count = value
+    elif isinstance(value, str) and _CARDS.fullmatch(value):
+        count = int(value)
+    if not 0 <= count <= GPUS_LIMIT:
+        message = f"gpus is a whole number from 0 to {GPUS_LIMIT}; this is {quoted(value)}."
+        refuse("gpus", message, "For example 1.")
+    return count
 
 
 def parse_idle_timeout(value: object) -> int:

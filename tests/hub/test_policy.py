@@ -28,7 +28,7 @@ GROUPS = """
     c.VersatileHub.policy_groups = {
         "none": {"named_servers": 0},
         "two": {"named_servers": 2, "running_max": 1, "pids_max": 99},
-        "large": {"named_servers": 7, "memory_max": "4G", "admin_may_exceed": True},
+        "large": {"named_servers": 7, "memory_max": "4G", "gpus_max": 1, "admin_may_exceed": True},
     }
     c.JupyterHub.load_groups = {name: {"users": []} for name in ("none", "two", "large")}
 """
@@ -319,3 +319,19 @@ def test_one_cpu_and_two_gigabytes(ska: HubProcess, owner: str) -> None:
     assert [403] * 3 == [answer.status_code for answer in more]
     assert "128M to 2G of memory; this one asks for 3G" in more[0].text
     assert "0.05 to 1 CPUs; this one asks for 1.5" in more[1].text
+
+
+@pytest.mark.req("K46")
+def test_graphics_cards_are_for_who_was_given_some(ska: HubProcess, owner: str) -> None:
+    """Without leave no card; with leave for one the engine is asked for it, and its answer is what the person reads."""
+    refused = ska.launch(owner, image=BASE, gpus=1)
+    join(ska, owner, "large")
+    asked = ska.launch(owner, image=BASE, gpus=1)
+    more = ska.launch(owner, image=BASE, gpus=2)
+
+    assert (403, "gpus_out_of_range") == (refused.status_code, refused.headers[CODE])
+    assert "no graphics cards here; this one asks for 1" in refused.text
+    assert "1 graphics cards here; this one asks for 2" in more.text
+    assert (424, True) == (asked.status_code, "device driver" in asked.text), (
+        asked.text
+    )  # this machine has no card

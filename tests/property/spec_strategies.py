@@ -53,6 +53,7 @@ _options: dict[str, st.SearchStrategy[Any]] = {
     "profile": _word,
     "memory": st.integers(1, 2**62) | st.builds("{}{}".format, st.integers(1, 999), st.sampled_from("KMGT")),
     "cpus": st.floats(0.001, 4096) | st.integers(1, 64),
+    "gpus": st.integers(0, 64),
     "idle_timeout": st.integers(1, 10**7),
     "mounts": _mounts,
     "collaborators": st.lists(_word, max_size=3),
@@ -82,5 +83,7 @@ policies = st.builds(
     cpus_max=st.sampled_from([1.0, 4096.0]),
     profiles=st.sampled_from([(), (Profile(name="small", label="Small", memory=GIB, cpus=0.5),)]),
     named_servers=st.none() | st.integers(0, 6),
+    running_max=st.none() | st.integers(1, 6),
+    gpus_max=st.integers(0, 2),
     offers=st.sampled_from([(), ("workspace", "mounts", "collaborators", "credentials", "idle_timeout")]),
 )
