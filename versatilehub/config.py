@@ -250,6 +250,7 @@ async def resume() -> None:
     app = JupyterHub.instance()
     runtime = VersatileHub.of(app.users.settings, config=app.config, log=app.log)
     await asyncio.gather(runtime.prepare_storage(), _recover(runtime))
+    runtime.look_after_volumes()
     await runtime.usage.watch()
 
 

@@ -12,6 +12,7 @@ from versatilehub.storage.reconcile import HubServer
 from versatilehub.storage.volumes import Owner
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 
@@ -22,28 +23,30 @@ def owner_of(user: Any) -> Owner:
     return Owner(name=row.name, key=_key(row.id, since), since=since)
 
 
-def hub_view(app: Any) -> tuple[list[HubServer], dict[str, str]]:
-    """Return every server and every account the hub has. Reads the hub's database; on the hub's loop, as the hub does."""
+def hub_view(settings: Mapping[str, Any]) -> tuple[list[HubServer], dict[str, str]]:
+    """Return every server and every account the hub with these tornado settings has; on its loop, as the hub reads its database."""
     accounts = {
         user_id: (name, _key(user_id, _moment(created)))
-        for user_id, name, created in app.db.query(orm.User.id, orm.User.name, orm.User.created)
+        for user_id, name, created in settings["db"].query(orm.User.id, orm.User.name, orm.User.created)
     }
     servers = []
-    rows = app.db.query(orm.Spawner.user_id, orm.Spawner.name, orm.Spawner.state, orm.Spawner.server_id)
+    rows = settings["db"].query(
+        orm.Spawner.user_id, orm.Spawner.name, orm.Spawner.state, orm.Spawner.server_id
+    )
     for user_id, name, state, server_id in rows:
         if user_id not in accounts:
             continue
         owner, key = accounts[user_id]
         ours = (state or {}).get(STATE_KEY) or {}
         volumes = tuple(filter(None, (ours.get("volume", ""), ours.get("disk", ""))))
-        active = server_id is not None or _pending(app, user_id, name)
+        active = server_id is not None or _pending(settings["users"], user_id, name)
         servers.append(HubServer(owner=owner, owner_key=key, name=name, volumes=volumes, active=active))
     return servers, {key: name for name, key in accounts.values()}
 
 
-def _pending(app: Any, user_id: int, server: str) -> bool:
+def _pending(users: Any, user_id: int, server: str) -> bool:
     """Tell whether a start or a stop is under way, which the database does not know."""
-    user = dict.get(app.users, user_id)
+    user = dict.get(users, user_id)
     spawner = (
         user.spawners.get(server) if user is not None and dict.__contains__(user.spawners, server) else None
     )

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from jupyterhub.app import JupyterHub
 from traitlets import Dict, Enum, HasTraits, Integer, List, Unicode
 
 from versatilehub.hub_records import hub_view
@@ -21,6 +20,8 @@ from versatilehub.storage.volumes import Volumes
 from versatilehub.volume_grants import RegisteredVolume, parse_registered, parse_toml
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from versatilehub.engine import Engine
     from versatilehub.ledger import Ledger
     from versatilehub.policy import Policy
@@ -33,6 +34,7 @@ class VolumeTraits(HasTraits):
     """What an administrator sets about volumes."""
 
     if TYPE_CHECKING:  # of `VersatileHub` itself
+        hub_settings: MutableMapping[str, Any]
         hub_id: str
         state_dir: str
         builder_image: str
@@ -107,6 +109,12 @@ class VolumeTraits(HasTraits):
         Default: ``["versatilehub-*"]``. Example: ``c.VersatileHub.volume_patterns = ["project-*"]``
         """,
     )
+    own_volumes = Integer(
+        5,
+        min=0,
+        config=True,
+        help="""Volumes a person may make beside homes, those in the trash included. Default: 5. Example: ``c.VersatileHub.own_volumes = 0``""",
+    )
     reconcile_every = Integer(
         60,
         min=1,
@@ -173,7 +181,7 @@ class VolumeTraits(HasTraits):
             self.volumes,
             self.trash,
             rules=rules,
-            view=lambda: hub_view(JupyterHub.instance()),
+            view=lambda: hub_view(self.hub_settings),
             folder=Path(self.state_dir).absolute(),
         )
 
@@ -183,5 +191,5 @@ class VolumeTraits(HasTraits):
 
     def look_after_volumes(self) -> None:
         """Begin to compare volumes with the hub's records, once a process; for a hub that runs."""
-        if JupyterHub.initialized():
+        if self.hub_settings.get("db") is not None:
             _ = self._looking

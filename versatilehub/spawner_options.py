@@ -7,6 +7,7 @@ refused is taken out of the database, where the next start would find it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from traitlets import default
@@ -16,10 +17,11 @@ from versatilehub.errors import Refusal, VersatileHubError
 from versatilehub.spawner_policy import PolicyMixin, usage_of
 from versatilehub.spec import LaunchSpec
 from versatilehub.web.errors import WebError, to_web_error
-from versatilehub.web.form import FormState, pick_fields, render_options_form
+from versatilehub.web.form import AT, MOUNT, FormState, pick_fields, render_options_form
 
 if TYPE_CHECKING:
     from versatilehub.mounts import GrantedMount
+    from versatilehub.volume_grants import MountGrant
 
 
 class OptionsMixin(PolicyMixin):
@@ -35,6 +37,9 @@ class OptionsMixin(PolicyMixin):
         async def grant(self, spec: LaunchSpec | None, home: str = "") -> tuple[GrantedMount, ...]:
             """Return what of the spec's mounts appears and how."""
 
+        async def grants(self) -> tuple[MountGrant, ...]:
+            """Return all that this server's owner may mount."""
+
     # -- the form --------------------------------------------------------------------------
 
     @default("options_form")
@@ -45,7 +50,16 @@ class OptionsMixin(PolicyMixin):
     async def render_form(spawner: OptionsMixin) -> str:
         """Return the form's HTML, with what was typed and why it was refused when a POST just failed."""
         refused = spawner.runtime.rejected_forms.pop(spawner.user.name, None)
-        return render_options_form(refused or spawner.form_state())
+        return render_options_form(await spawner.with_mounts(refused or spawner.form_state()))
+
+    async def with_mounts(self, state: FormState) -> FormState:
+        """Return the form with the volumes this server's owner may mount, chosen as they last were."""
+        if "mounts" not in self.owner_policy().offers:
+            return state
+        last = (self.good_options or {}).get("mounts") or []
+        usual = {f"{MOUNT}{one['volume']}": one.get("mode", "rw") for one in last}
+        usual |= {f"{AT}{one['volume']}": one["at"] for one in last}
+        return replace(state, mounts=await self.grants(), defaults={**state.defaults, **usual})
 
     def form_state(self) -> FormState:
         """Return the form as policy allows it, filled with the options this server last ran with."""

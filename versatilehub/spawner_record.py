@@ -32,6 +32,8 @@ class RecordMixin(FarewellMixin):
         self.volume = ""
         #: The volume of the server's own beside a home that is its owner's, "" without one.
         self.disk = ""
+        #: Folders in the home, relative to it, that were made for volumes to appear at.
+        self.points: list[str] = []
         self.placed = ""
         #: The content on its way into the volume; still there when a killed hub comes back, the start was not complete.
         self.placing = ""
@@ -81,6 +83,7 @@ class RecordMixin(FarewellMixin):
         state[STATE_KEY] = {
             "volume": self.volume,
             "disk": self.disk,
+            "points": self.points,
             "placed": self.placed,
             "placing": self.placing,
             "options": self.good_options,
@@ -93,6 +96,7 @@ class RecordMixin(FarewellMixin):
         ours = state.get(STATE_KEY) or {}
         self.volume = ours.get("volume", "")
         self.disk = ours.get("disk", "")
+        self.points = list(ours.get("points") or ())
         self.placed = ours.get("placed", "")
         self.placing = ours.get("placing", "")
         self.good_options = ours.get("options")

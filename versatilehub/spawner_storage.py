@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from typing import TYPE_CHECKING
 
 from versatilehub.errors import VersatileHubError
@@ -99,11 +97,11 @@ class StorageMixin(RecordMixin):
         if kind == "home":
             record = await volumes.ensure(owner, None, cap=limits.home_max)
             if self.volume != record.name:
-                self.volume, self.placed = record.name, ""
+                self.volume, self.placed, self.points = record.name, "", []
         elif not (self.volume and await volumes.usable(self.volume, owner)):
             back = "" if self.volume else await volumes.restored(owner, self.name)
             self.volume = self.volume or back or volumes.new_name(owner.name, self.name)
-            self.placed = ""
+            self.placed, self.points = "", []
             self.save_state()
             record = await volumes.ensure(owner, self.name, name=self.volume, cap=limits.server_volume_max)
             self.volume = record.name
@@ -133,24 +131,18 @@ class StorageMixin(RecordMixin):
         return {**found, **module_environment(self.granted, found)}
 
     async def own_mount_points(self, environment: Environment) -> None:
-        """Make the folders in the home at which volumes appear; Docker would make them root's, and what leads to them too."""
+        """Make the folders in the home at which volumes appear; Docker would make them root's, and what leads to them too.
+
+        After the container was created, for Docker copies the image's home into a volume only while it is empty.
+        """
         home = environment.home
-        wanted = {
-            path
-            for mount in self.granted
-            if mount.at.startswith(f"{home}/")
-            for path in _folders(mount.at, home)
-        }
-        if not (wanted and self.volume):
-            return
-        stat = self.runtime.engine.containers.stat
-        missing = [path for path in sorted(wanted) if await stat(self.object_id, path) is None]
-        if missing:
+        inside = [one.at.removeprefix(f"{home}/") for one in self.granted if one.at.startswith(f"{home}/")]
+        wanted = [path for path in inside if path not in self.points]
+        if wanted and self.volume:
             uid, _, gid = environment.user.partition(":")
-            archive = _empty_folders(
-                [path.removeprefix(f"{home}/") for path in missing], int(uid), int(gid or 0)
-            )
-            await self.docker("put_archive", self.object_id, home, archive)
+            await self.runtime.volume_files.have_folders(self.volume, wanted, uid=int(uid), gid=int(gid or 0))
+            self.points = sorted({*self.points, *wanted})
+            self.save_state()
 
     # -- the end -----------------------------------------------------------------------------
 
@@ -191,18 +183,3 @@ def container_mounts(plan: MountPlan) -> tuple[ContainerMount, ...]:
         )
         for one in plan.mounts
     )
-
-
-def _folders(path: str, home: str) -> list[str]:
-    parts = path.removeprefix(f"{home}/").split("/")
-    return [f"{home}/{'/'.join(parts[: count + 1])}" for count in range(len(parts))]
-
-
-def _empty_folders(paths: list[str], uid: int, gid: int) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in paths:
-            entry = tarfile.TarInfo(path)
-            entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o755, uid, gid
-            archive.addfile(entry)
-    return buffer.getvalue()

@@ -54,8 +54,8 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str, list[str]]] = {
     "mounts-off": (
         {"image": BASE, "mounts": [{"volume": "data", "at": "/data"}]},
         403,
-        "not_offered",
-        ["mounts"],
+        "volume_not_granted",
+        ["data"],
     ),
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from versatilehub.commands import accounting, doctor, images, policy, status
+from versatilehub.commands import accounting, doctor, images, policy, status, volumes
 
 if TYPE_CHECKING:
     import argparse
@@ -33,4 +33,4 @@ class Command(Protocol):
         """Do it and return the exit code."""
 
 
-COMMANDS: tuple[Command, ...] = (accounting, doctor, images, policy, status)
+COMMANDS: tuple[Command, ...] = (accounting, doctor, images, policy, status, volumes)

@@ -42,6 +42,16 @@ class VolumeFiles:
         arguments = ["-d", "-m", f"{mode:o}", "-o", str(uid), "-g", str(gid), _PLACE]
         await self._answer(volume, ["install", *arguments], read_only=False)
 
+    async def have_folders(self, volume: str, paths: Sequence[str], *, uid: int, gid: int) -> None:
+        """Make the folders *paths*, relative to the root, and those that lead there, for *uid* and *gid*; what is there stays."""
+        steps = {
+            "/".join(path.split("/")[: count + 1]) for path in paths for count in range(path.count("/") + 1)
+        }
+        script = 'for one; do [ -e "$one" ] || install -d -m 0755 -o "$OWNER" -g "$GROUP" -- "$one"; done'
+        script = script.replace("$OWNER", str(uid)).replace("$GROUP", str(gid))  # numbers
+        places = [f"{_PLACE}/{step}" for step in sorted(steps)]
+        await self._answer(volume, ["sh", "-c", script, "sh", *places], read_only=False)
+
     async def is_empty(self, volume: str) -> bool:
         """Tell whether nothing is in it but what a file system makes itself."""
         look = ["find", _PLACE, "-mindepth", "1", "-not", "-path", f"{_PLACE}/{_OWN}", "-print", "-quit"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from versatilehub.errors import Refusal
 from versatilehub.store import volumes as records
 from versatilehub.store.volumes import State, VolumeRecord
-from versatilehub.volume_grants import MountGrant
+from versatilehub.volume_grants import RESERVED, MountGrant
 
 from .volumes import ADMIN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import AsyncIterable, Collection
 
     from sqlalchemy.orm import Session
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Mountable:
-    """Finds what may be mounted, and makes what is mounted for the first time."""
+    """Finds what may be mounted, makes what is mounted for the first time, and what a person makes for themselves."""
 
     def __init__(self, volumes: Volumes) -> None:
         self._volumes = volumes
@@ -46,6 +49,69 @@ class Mountable:
             if record.title not in found and record.title not in twice:
                 found[record.title] = _grant(record, mode)
         return tuple(found.values())
+
+    async def create(
+        self,
+        owner: Owner,
+        title: str,
+        *,
+        most: int,
+        taken: Collection[str] = (),
+        cap: int | None = None,
+        description: str = "",
+    ) -> VolumeRecord:
+        """Make a volume of a person's own; `Refusal` for a name that is taken and for more than *most*."""
+        await self._check_new(owner, title, most=most, taken=taken)
+        record = await self._volumes.ensure(owner, None, cap=cap, kind="shared", title=title)
+        if description:
+            await self._volumes.store.run(
+                lambda session: records.change(session, record.name, description=description)
+            )
+        return replace(record, description=description)
+
+    async def fill(
+        self,
+        owner: Owner,
+        title: str,
+        archive: AsyncIterable[bytes],
+        *,
+        most: int,
+        taken: Collection[str] = (),
+        cap: int | None = None,
+    ) -> VolumeRecord:
+        """Make a volume of a person's own with the files of a tar in it; it is there whole or not at all.
+
+        Raises as `create`, and `InvalidInput` code ``bad_archive``.
+        """
+        await self._check_new(owner, title, most=most, taken=taken)
+        record = await self._volumes.begin(owner, kind="shared", title=title, cap=cap)
+        try:
+            await self._volumes.files.restore(record.name, archive)
+        except BaseException:
+            await asyncio.shield(asyncio.ensure_future(self._volumes.give_up(record)))
+            raise
+        return await self._volumes.finish(record)
+
+    async def _check_new(self, owner: Owner, title: str, *, most: int, taken: Collection[str]) -> None:
+        mine = {"owner_key": owner.key, "lifetime": "user", "kind": "shared"}
+        found = await self._volumes.store.run(lambda session: records.find(session, **mine))
+        live = [record.title for record in found if record.state in {State.MAKING, State.LIVE}]
+        if title in {*RESERVED, *live, *taken}:
+            raise Refusal(
+                f"There is a volume named {title} already.",
+                hint="Choose another name.",
+                field="name",
+                code="volume_name_taken",
+            )
+        if len(found) >= most:
+            raise Refusal(
+                f"You may have {most} volumes of your own, those in the trash included; this would be {len(found) + 1}.",
+                hint="Delete one, or purge one from the trash.",
+                field="name",
+                code="too_many_volumes",
+                limit=str(most),
+                actual=str(len(found) + 1),
+            )
 
     async def serve(self, mount: GrantedMount, owner: Owner, server: str) -> str:
         """Return the Docker volume or host folder behind a granted mount, made at its first use."""

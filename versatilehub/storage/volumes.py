@@ -166,6 +166,33 @@ class Volumes:
         """Make what the record says, or finish it; every step may be done twice."""
         if record.state == State.LIVE and await self.engine.volumes.find(record.name) is not None:
             return record
+        await self._make(record)
+        if record.kind != "home":  # the image's own home is copied into an empty one, with its owner
+            await self.files.own(record.name, uid=ACCOUNT[0], gid=ACCOUNT[1])
+        return await self.finish(record)
+
+    async def begin(self, owner: Owner, *, kind: str, title: str, cap: int | None) -> VolumeRecord:
+        """Make an empty volume that nobody may use before `finish`."""
+        name = self.new_name(owner.name, None)
+        record = _fresh(owner, None, name=name, cap=cap, kind=kind, title=title)
+        await self.store.run(partial(records.add, record=record))
+        await self._make(record)
+        return record
+
+    async def finish(self, record: VolumeRecord) -> VolumeRecord:
+        """Say that the volume is whole."""
+        fields = {"state": State.LIVE.value, "changed": datetime.now(UTC)}
+        await self.store.run(lambda session: records.change(session, record.name, among=USABLE, **fields))
+        made = replace(record, state=State.LIVE)
+        self.said("volume.created", made)
+        return made
+
+    async def give_up(self, record: VolumeRecord) -> None:
+        """Remove what `begin` made and nobody ever used."""
+        await self.backend.remove(record.name)
+        await self.store.run(lambda session: records.forget(session, record.name))
+
+    async def _make(self, record: VolumeRecord) -> None:
         labels = self.engine.labels(
             KIND,
             owner=record.owner,
@@ -177,16 +204,6 @@ class Volumes:
             },
         )
         await self.backend.create(record.name, labels, record.cap)
-        if record.kind != "home":  # the image's own home is copied into an empty one, with its owner
-            await self.files.own(record.name, uid=ACCOUNT[0], gid=ACCOUNT[1])
-        await self.store.run(
-            lambda session: records.change(
-                session, record.name, state=State.LIVE.value, changed=datetime.now(UTC)
-            )
-        )
-        made = replace(record, state=State.LIVE)
-        self.said("volume.created", made)
-        return made
 
     async def _own(
         self, owner: Owner, server: str | None, lifetime: str, kind: str, title: str

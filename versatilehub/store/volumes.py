@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003  # SQLAlchemy reads the annotations
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ForeignKey, String, Text, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -56,6 +56,23 @@ class VolumeRecord:
     kept: datetime | None = None
     problem: str = ""
     description: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as API and command line show it."""
+        moments = {"created": self.created, "changed": self.changed, "expires": self.expires}
+        return {
+            "id": self.name,
+            "name": self.title,
+            "owner": self.owner,
+            "kind": self.kind,
+            "lifetime": self.lifetime,
+            "server": self.server,
+            "state": self.state.value,
+            "size": self.cap,
+            "description": self.description,
+            "problem": self.problem,
+            **{key: value.isoformat(timespec="seconds") if value else None for key, value in moments.items()},
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
     from versatilehub.errors import VersatileHubError
     from versatilehub.policy import Profile
+    from versatilehub.volume_grants import MountGrant
 
 #: The field that says which of the two ways is meant; the only one that is no key of a spec.
 KIND = "kind"
 #: The name of a new server; it goes into the address of the start, not into its spec.
 NAME = "server_name"
+#: Fields of one volume that may be mounted, followed by its name: how ("", ro or rw), and at which path.
+MOUNT, AT = "mount-", "at-"
 #: Which fields belong to one way only. The others belong to both.
 KIND_FIELDS: Mapping[str, tuple[str, ...]] = {
     "source": ("source", "ref", "subdir", "placement"),
@@ -38,6 +41,7 @@ LABELS: Mapping[str, str] = {
     "open": "File to open",
     "profile": "Size",
     "placement": "Where the files go",
+    "mounts": "Volumes",
 }
 
 
@@ -62,7 +66,7 @@ class FormState:
 
     *values* is what was typed so far, *defaults* what stands in a field nobody touched (both by field name, and
     `KIND` as "source" or "image"). *images* are names to choose from; *any_image* lets others be typed as well.
-    *base_url* is the hub's, ending in "/". *named* adds the field for a new server's name.
+    *base_url* is the hub's, ending in "/". *mounts* are volumes to choose from. *named* adds the field for a new server's name.
     """
 
     base_url: str
@@ -74,6 +78,7 @@ class FormState:
     images: tuple[str, ...] = ()
     any_image: bool = False
     named: bool = False
+    mounts: tuple[MountGrant, ...] = ()
 
     def rejected(self, form: Mapping[str, Sequence[Any]], error: VersatileHubError) -> FormState:
         """Return this state with what *form* held and what was wrong with it."""
@@ -101,6 +106,11 @@ class FormState:
         return chosen if chosen in self.kinds else next(iter(self.kinds), "")
 
     @property
+    def mounts_open(self) -> bool:
+        """Whether a volume is chosen, or something is wrong with one."""
+        return bool(self.error("mounts")) or any(self.value(f"{MOUNT}{one.name}") for one in self.mounts)
+
+    @property
     def advanced_open(self) -> bool:
         """Whether a field of the folded part has an unusual value or an error, and so must be seen."""
         usual = {"", "home"}  # placement is a choice, and is sent whether somebody chose or not
@@ -115,7 +125,8 @@ def render_options_form(state: FormState) -> str:
 def typed(form: Mapping[str, Sequence[Any]]) -> dict[str, str]:
     """Return the first text of each of our fields in *form*, as the hub passes it to ``options_from_form``."""
     found = {}
-    for name in (NAME, KIND, *FIELDS):
+    volumes = [name for name in form if name.startswith((MOUNT, AT))]
+    for name in (NAME, KIND, *FIELDS, *volumes):
         first = next(iter(form.get(name, ())), None)
         if isinstance(first, str):
             found[name] = first
@@ -131,9 +142,20 @@ def pick_fields(form: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     chosen = typed(form).get(KIND)
     others = [names for kind, names in KIND_FIELDS.items() if chosen in KIND_FIELDS and kind != chosen]
     dropped = {KIND, NAME, *(name for names in others for name in names)}
-    kept = {}
+    kept: dict[str, list[Any]] = {}
     for name, values in form.items():
+        if name.startswith((MOUNT, AT)):
+            continue
         filled = [value for value in values if not isinstance(value, str) or value.strip()]
         if filled and name not in dropped:
             kept[name] = filled
-    return kept
+    mounts = _mounts(typed(form))
+    return {**kept, "mounts": [*kept.get("mounts", ()), *mounts]} if mounts else kept
+
+
+def _mounts(values: Mapping[str, str]) -> list[str]:
+    """Return the mounts that were chosen, each in the spec's short spelling, for the parser to check."""
+    chosen = {
+        name.removeprefix(MOUNT): mode for name, mode in values.items() if name.startswith(MOUNT) and mode
+    }
+    return [f"{name}:{values.get(AT + name, '').strip()}:{mode}" for name, mode in chosen.items()]

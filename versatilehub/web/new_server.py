@@ -118,7 +118,7 @@ class NewServerHandler(BaseHandler):
         url = url_concat(self.request.path, {"_xsrf": self.xsrf_token.decode("ascii")})
         html = await self.render_template(
             "new_server.html",
-            spawner_options_form=render_options_form(state),
+            spawner_options_form=render_options_form(await owner.spawner.with_mounts(state)),
             url=url,
             for_user=owner,
         )
