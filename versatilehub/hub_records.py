@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from jupyterhub import orm
 
 from versatilehub.runtime_culling import STATE_KEY
+from versatilehub.storage.owners import Owner
 from versatilehub.storage.reconcile import HubServer
-from versatilehub.storage.volumes import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from versatilehub.policy import Policy
     from versatilehub.runtime import VersatileHub
     from versatilehub.spec import LaunchSpec
-    from versatilehub.storage.volumes import Owner
+    from versatilehub.storage.owners import Owner
     from versatilehub.volume_grants import Kind
 
 

@@ -18,8 +18,9 @@ from versatilehub.errors import EngineConflict, InvalidInput, Refusal
 from versatilehub.storage.backend import Plain
 from versatilehub.storage.files import VolumeFiles
 from versatilehub.storage.mountable import Mountable
+from versatilehub.storage.owners import Owner
 from versatilehub.storage.trash import Trash
-from versatilehub.storage.volumes import Owner, Volumes
+from versatilehub.storage.volumes import Volumes
 from versatilehub.store import Store
 from versatilehub.store import volumes as records
 from versatilehub.store.volumes import Member, State, VolumeRecord

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from versatilehub.commands.deployment import load
 from versatilehub.errors import InvalidInput
 from versatilehub.spec_values import check_volume, parse_size
+from versatilehub.storage.owners import Owner
 from versatilehub.storage.reconciler import REPORT
-from versatilehub.storage.volumes import Owner
 from versatilehub.store import volumes as records
 from versatilehub.store.volumes import State, VolumeRecord
 

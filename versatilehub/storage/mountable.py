@@ -11,7 +11,7 @@ from versatilehub.store import volumes as records
 from versatilehub.store.volumes import State, VolumeRecord
 from versatilehub.volume_grants import RESERVED, MountGrant
 
-from .volumes import ADMIN
+from .owners import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Collection
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from versatilehub.mounts import GrantedMount
 
-    from .volumes import Owner, Volumes
+    from .owners import Owner
+    from .volumes import Volumes
 
 
 class Mountable:

@@ -19,7 +19,8 @@ from .labels import from_labels
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from .volumes import Owner, Volumes
+    from .owners import Owner
+    from .volumes import Volumes
 
 #: Days for which what came back is left alone when no server takes it up, and what lost its server for no known reason is kept.
 LEAST_DAYS = 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -22,6 +22,7 @@ from versatilehub.store import volumes as records
 from versatilehub.store.volumes import State, VolumeRecord
 
 from .labels import KIND, LIFETIME, TITLE, USE, from_labels
+from .owners import ADMIN, Owner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -40,20 +41,6 @@ ACCOUNT: Final = (1000, 100)
 USABLE: Final = (State.MAKING, State.LIVE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """A person: *key* stays with the account when it is renamed, and is new when the name is given out again.
-
-    *since* is when the account was made: what is older belonged to somebody else of that name.
-    """
-
-    name: str
-    key: str = ""
-    since: datetime | None = None
-
-
-#: Owner of what an administrator registers.
-ADMIN: Final = Owner(name="", key="admin")
 #: A label tells the moment a volume was made to the second.
 _SECOND: Final = timedelta(seconds=2)
 
