@@ -99,7 +99,7 @@ class StorageMixin(RecordMixin):
             if self.volume != record.name:
                 self.volume, self.placed, self.points = record.name, "", []
         elif not (self.volume and await volumes.usable(self.volume, owner)):
-            back = "" if self.volume else await volumes.restored(owner, self.name)
+            back = "" if self.volume else await self.runtime.trash.restored(owner, self.name)
             self.volume = self.volume or back or volumes.new_name(owner.name, self.name)
             self.placed, self.points = "", []
             self.save_state()

@@ -157,8 +157,8 @@ async def test_trash_and_back(site: Site) -> None:
         await site.trash.restore(volume.name, server="other")
     assert "server_has_volume" == refused.value.code
     await site.trash.restore(volume.name, server="new")
-    assert volume.name == await site.volumes.restored(ANN, "new")
-    assert "" == await site.volumes.restored(ANN, "other")
+    assert volume.name == await site.trash.restored(ANN, "new")
+    assert "" == await site.trash.restored(ANN, "other")
     with pytest.raises(Refusal) as refused:
         await site.trash.restore(volume.name)
     assert "not_in_trash" == refused.value.code

@@ -150,6 +150,12 @@ class Trash:
             await self.trash(name, days=days)
         return sorted(names)
 
+    async def restored(self, owner: Owner, server: str) -> str:
+        """Return the name of a volume that came back from the trash for a server, "" when none did."""
+        wanted = {"owner_key": owner.key, "server": server, "kind": "home", "lifetime": "server"}
+        found = await self._store.run(lambda session: records.find(session, **wanted, state=State.LIVE.value))
+        return next((record.name for record in found if record.kept is not None), "")
+
     async def check_unused(self, name: str) -> None:
         """Raise `Refusal` while a container has the volume."""
         users = await self._volumes.engine.containers.using(name)

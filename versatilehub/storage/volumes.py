@@ -129,12 +129,6 @@ class Volumes:
 
         await self.store.run(rename)
 
-    async def restored(self, owner: Owner, server: str) -> str:
-        """Return the name of a volume that came back from the trash for a server, "" when none did."""
-        wanted = {"owner_key": owner.key, "server": server, "kind": "home", "lifetime": "server"}
-        found = await self.store.run(lambda session: records.find(session, **wanted, state=State.LIVE.value))
-        return next((record.name for record in found if record.kept is not None), "")
-
     async def ready(self, names: Iterable[str]) -> None:
         """Return when a container may start with these; raises what a backend says is wrong."""
         for name in names:
