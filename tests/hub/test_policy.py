@@ -237,7 +237,7 @@ def test_opening_a_page_makes_no_record(ska: HubProcess, grace: Person, admin: P
 
 def test_a_form_sent_to_a_new_server_comes_back_without_a_record(ska: HubProcess, grace: Person) -> None:
     """A refused form for a server that does not exist makes none, and is shown again with what was typed."""
-    answer = by_form(grace, "grace", "lab1", image="evil/image:1", open="a/b.ipynb")
+    answer = by_form(grace, "grace", "lab1", image="evil/image:1", open="a/b.ipynb", display_name="x" * 99)
 
     assert (403, "a/b.ipynb") == (answer.status_code, field_values(answer.text)["open"])
     assert "evil/image:1" in answer.text

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub.apihandlers.base import APIHandler
-from jupyterhub.utils import url_path_join
+from jupyterhub.utils import url_escape_path, url_path_join
 from tornado.httputil import url_concat
 from tornado.web import Finish
 
@@ -102,7 +102,7 @@ def _wish(handler: Any) -> Wish | None:
     if owner is None:
         return None
     name = handler.path_args[1] if len(handler.path_args) > 1 else ""
-    form, options = None, None
+    form, options, display_name = None, None, ""
     if is_api(handler):
         body = handler.get_json_body() or {}
         display_name = body.get("display_name") or ""
@@ -110,9 +110,8 @@ def _wish(handler: Any) -> Wish | None:
             name = body.get("name")
         else:
             options = handler.get_server_json_body()["user_options"]
-    else:
-        display_name = handler.get_argument("display_name", "")
-        form = posted(handler) if handler.request.method == "POST" else None
+    elif handler.request.method == "POST":  # JupyterHub's form has no display name
+        form = posted(handler)
     if not isinstance(name, str) or not isinstance(display_name, str):
         raise to_web_error(
             InvalidName(
@@ -146,7 +145,9 @@ def _to_page(handler: Any, wish: Wish) -> None:
 
     A form is sent on as it is (307 keeps method and body) and comes back with what is wrong.
     """
-    path = url_path_join(handler.hub.base_url, NEW_SERVER, wish.owner.escaped_name, wish.name)
+    path = url_path_join(
+        handler.hub.base_url, NEW_SERVER, wish.owner.escaped_name, url_escape_path(wish.name)
+    )
     query = [
         (key, value.decode("utf-8", "replace"))
         for key, values in handler.request.query_arguments.items()
