@@ -19,7 +19,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
 from versatilehub import binder_frames as frames
-from versatilehub import policy, resolver
+from versatilehub import policy
 from versatilehub.builds.attempt import Wish
 from versatilehub.errors import Refusal, ServerFailed, SourceFailure, VersatileHubError
 from versatilehub.policy import Usage, check_new_server
@@ -150,8 +150,10 @@ class BinderBuildHandler(ApiHandler):
         source = parse_source(request.link, rules=ours.sources)
         spec = LaunchSpec.from_json(_options(source), ours.sources)
         policy.check(spec, ours, Usage())
-        resolved = await resolver.resolve(source, ours.sources, self.versatilehub.asking)
-        environment, found = await self._build(resolved, ours, say)
+        resolved, reader = await self.versatilehub.resolve_for(self.current_user, source)
+        environment, found = await self._build(
+            resolved, Wish.of(self.current_user.name, ours, reader=reader), say
+        )
         if build_only:
             say(frames.only_built(environment.image, found=found))
             return
@@ -171,7 +173,7 @@ class BinderBuildHandler(ApiHandler):
         )
 
     async def _build(
-        self, resolved: ResolvedSource, ours: Policy, say: Callable[[Frame | None], None]
+        self, resolved: ResolvedSource, wish: Wish, say: Callable[[Frame | None], None]
     ) -> tuple[Environment, bool]:
         """Return the environment, and whether it was there before."""
         seen: list[str] = []
@@ -182,9 +184,7 @@ class BinderBuildHandler(ApiHandler):
             if frame := frames.of_event(event):
                 say(frame)
 
-        environment = await self.versatilehub.builds.ensure(
-            resolved, watch, Wish.of(self.current_user.name, ours)
-        )
+        environment = await self.versatilehub.builds.ensure(resolved, watch, wish)
         return environment, "cached" in seen
 
     async def _start(self, spec: LaunchSpec, ours: Policy, say: Callable[[Frame | None], None]) -> str:
