@@ -104,5 +104,7 @@ def progress_event(numbered: Numbered) -> dict[str, Any]:
             "step": event.step,
             "steps": event.steps,
             "outcome": event.outcome,
+            **({"position": event.position, "ahead": event.ahead} if event.position else {}),
+            **({"estimate": event.estimate.to_json()} if event.estimate else {}),
         },
     }

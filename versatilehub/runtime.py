@@ -186,6 +186,7 @@ class VersatileHub(
         builds = Builds(
             self.engine, self.build_settings(), self.store, self.registry, logins=self.credentials.of
         )
+        builds.on_event.append(self.note_build)
         builds.on_event.extend(one.of_build for one in self.observers)
         return builds
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,12 @@ from traitlets import Float, HasTraits, Integer, List, Unicode, default
 
 from versatilehub import naming
 from versatilehub.builds.attempt import BuildSettings
+from versatilehub.builds.events import BuildState
+from versatilehub.events import Kind
 
 if TYPE_CHECKING:
+    from versatilehub.builds.events import BuildEvent
+    from versatilehub.ledger import Ledger
     from versatilehub.policy import Policy
     from versatilehub.store.builds import BuildRecord
 
@@ -96,6 +101,23 @@ class BuildTraits(HasTraits):
     concurrent_builds = Integer(
         2, min=1, config=True, help="Builds at the same time; others wait in line. Default: 2. Example: ``4``"
     )
+
+    @cached_property
+    def _noted_builds(self) -> set[str]:
+        return set()
+
+    def note_build(self, record: BuildRecord, event: BuildEvent) -> None:
+        """Tell the ledger when a build begins to run and when it ends; one taken over from an earlier hub begins anew."""
+        about = {"owner": record.owner, "source": record.source, "build": record.id}
+        if event.kind == "done":
+            self._noted_builds.discard(record.id)
+            seconds = round(sum(record.seconds.values()), 3)
+            self.ledger.append(
+                Kind.BUILD_ENDED, **about, outcome=event.outcome, state=event.state.value, seconds=seconds
+            )
+        elif event.state is not BuildState.QUEUED and record.id not in self._noted_builds:
+            self._noted_builds.add(record.id)
+            self.ledger.append(Kind.BUILD_STARTED, **about)
 
     async def may_see_build(self, user: str, record: BuildRecord, *, admin: bool) -> bool:
         """Return whether a person may see a build, its log included: who asked for it, and administrators."""

@@ -105,6 +105,11 @@ class BuildLog:
         return self._file < 0
 
     @property
+    def last(self) -> BuildEvent | None:
+        """Return the newest event, None before the first."""
+        return self._recent[-1].event if self._recent else None
+
+    @property
     def times(self) -> Mapping[BuildState, float]:
         """Return when the build came into each state it was in, in order (seconds since the epoch)."""
         return dict(self._entered)
@@ -144,7 +149,7 @@ class BuildLog:
         if records and container:
             records[-1]["from"] = [container, cursor]
         self._write(records)
-        return self._recent[-1].event if records else None
+        return self.last if records else None
 
     def finish(
         self,

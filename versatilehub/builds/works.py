@@ -113,6 +113,9 @@ class Works:
                 stored.add_done_callback(lambda _: self.live.pop(record.id, None))
         if event.outcome == "ok":
             self._forecast.learn([past_of(record)])
+        self._tell(record, event)
+
+    def _tell(self, record: BuildRecord, event: BuildEvent) -> None:
         for observer in self.observers:
             try:
                 observer(record, event)
@@ -139,6 +142,8 @@ class Works:
                 job = self.take_up(record, log)
                 for user in record.askers:
                     job.audience.hold(user)
+                if log is not None and log.last is not None:
+                    self._tell(job.record, log.last)
 
     async def close(self) -> None:
         """Let go of everything without stopping a build."""

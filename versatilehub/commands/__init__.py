@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from versatilehub.commands import accounting, doctor, images, policy, status, volumes
+from versatilehub.commands import accounting, builds, doctor, images, policy, status, volumes
 
 if TYPE_CHECKING:
     import argparse
@@ -33,4 +33,4 @@ class Command(Protocol):
         """Do it and return the exit code."""
 
 
-COMMANDS: tuple[Command, ...] = (accounting, doctor, images, policy, status, volumes)
+COMMANDS: tuple[Command, ...] = (accounting, builds, doctor, images, policy, status, volumes)

@@ -43,7 +43,7 @@ export class Launch {
     this.current = "";
     this.stepText = "";
     this.skew = Infinity;
-    this.phases = new Map(PHASES.map((name) => [name, { state: "waiting", from: null, to: null }]));
+    this.phases = new Map(PHASES.map((name) => [name, { state: "waiting", from: null, to: null, usual: null }]));
   }
 
   /**
@@ -92,6 +92,10 @@ export class Launch {
       Object.assign(phase, { state: "running", from: vh.at });
       this.current = vh.phase;
       this.stepText = "";
+    }
+    // In the queue the estimate counts from now; of any other phase it is how long all of it usually takes.
+    if (vh.estimate && vh.phase !== "queue") {
+      phase.usual = (phase.usual ?? 0) + vh.estimate.median;
     }
     if (vh.outcome && vh.kind !== "log") {
       phase.to = vh.at;

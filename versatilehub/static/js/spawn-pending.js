@@ -107,7 +107,10 @@ function drawPhase(item) {
   if (wordElement.textContent !== word) {
     wordElement.textContent = word;
   }
-  item.querySelector(".vh-phase-time").textContent = formatSeconds(launch.elapsed(name, now()));
+  const { usual } = launch.phases.get(name);
+  const elapsed = formatSeconds(launch.elapsed(name, now()));
+  item.querySelector(".vh-phase-time").textContent =
+    running && usual ? `${elapsed} of about ${formatSeconds(usual)}` : elapsed;
 }
 
 function finish(state, icon, title) {
