@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import time
@@ -136,6 +137,22 @@ class SecondEngine:
         return subprocess.run(
             [*self._enter(), *command], capture_output=True, text=True, check=True
         ).stdout.strip()
+
+    def connect(self) -> str:
+        """Join its network with the tests' and return the tests' address in it, which its containers can reach."""
+        assert self._holder is not None
+        number, mark = secrets.randbelow(250), secrets.token_hex(4)
+        here, there = f"vh{mark}a", f"vh{mark}b"
+        link = ["link", "add", here, "type", "veth", "peer", "name", there, "netns", str(self._holder.pid)]
+        for command in (
+            link,
+            ["addr", "add", f"10.213.{number}.1/30", "dev", here],
+            ["link", "set", here, "up"],
+        ):
+            subprocess.run(["ip", *command], check=True)
+        for words in (("addr", "add", f"10.213.{number}.2/30", "dev", there), ("link", "set", there, "up")):
+            self.run("ip", *words)
+        return f"10.213.{number}.1"
 
     # -- parts -----------------------------------------------------------------------------
 

@@ -34,6 +34,10 @@ class BuildTraits(HasTraits):
         def policy(self) -> Policy:
             """The site's policy."""
 
+        @property
+        def ledger(self) -> Ledger:
+            """The record of what happened."""
+
     builder_image = Unicode(
         "versatilehub/builder:latest",
         config=True,

@@ -6,6 +6,7 @@ comes back and finds their files, and Docker and the proxy hold nothing that bel
 
 from __future__ import annotations
 
+import json
 import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import requests
 
 from tests.crashpoints import BUILDING, IMAGE, POINTS, RAN, Parked, Stage, get, leftovers, put, volumes
 from tests.enginefault import EngineProxy, Fault
+from tests.hub.building import Builder
 from tests.hubprocess import docker, wait_for
 
 if TYPE_CHECKING:
@@ -122,6 +124,30 @@ def test_nothing_is_left(stage: Stage, killed: dict[str, Parked]) -> None:
     wait_for(lambda: not leftovers(hub, "server", "build", "helper"), "nothing left")
     assert {} == hub.routes()
     assert len(killed) == len(leftovers(hub, "volume"))
+
+
+@pytest.mark.req("V23", "V24", "V26")
+def test_builds_are_on_record(stage: Stage, killed: dict[str, Parked]) -> None:
+    """Each build a killed hub had under way ended well, once, in its row and in its log, whose lines are numbered without a gap."""
+    operator = Builder(hub=stage.hub)
+    for someone in (one for one in killed.values() if one.url):
+        stage.open_gate(someone)
+        answer = operator.ask("GET", params={"source": someone.url}).json()["builds"]
+        assert [("ready", 1)] == [(row["state"], row["number"]) for row in answer], someone.point.name
+        path = stage.hub.state / "builds" / answer[0]["id"] / "log.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        assert list(range(len(rows))) == [row["seq"] for row in rows], someone.point.name
+        assert ("done", "ready") == (rows[-1]["kind"], rows[-1]["state"])
+    untagged = docker(
+        "image",
+        "ls",
+        "-q",
+        "--filter",
+        "dangling=true",
+        "--filter",
+        f"label=versatilehub.hub={stage.hub.hub_id}",
+    )
+    assert "" == untagged
 
 
 @pytest.fixture

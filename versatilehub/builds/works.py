@@ -55,7 +55,7 @@ class Works:
         self._engine = engine
         self._settings = settings
         self._containers = BuildContainers(engine, settings, logins)
-        self._tidying = Tidying(self._containers)
+        self._tidying = Tidying(engine, self._containers)
         self._forecast = Forecast()
         self._tasks: set[asyncio.Task[None]] = set()
         self._publishing = Publishing(engine, registry)
@@ -111,6 +111,8 @@ class Works:
             stored = self.book.save(record.id, as_written(job.log))
             if event.kind == "done":
                 stored.add_done_callback(lambda _: self.live.pop(record.id, None))
+        if event.outcome == "cancelled" and record.started is not None:
+            self._tidying.forget_steps(Attempt.from_json(record.plan))
         if event.outcome == "ok":
             self._forecast.learn([past_of(record)])
         self._tell(record, event)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .cache import StepCache
 from .containers import Containers
 from .images import Images
 from .networks import Networks
@@ -38,6 +39,7 @@ class Engine:
         self.containers = Containers(self._docker)
         self.volumes = Volumes(self._docker)
         self.networks = Networks(self._docker)
+        self.cache = StepCache(self._docker)
         self.pipes = Pipes(self._docker)
         self.stats = Stats(self._docker)
 
