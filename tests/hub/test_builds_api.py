@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ import pytest
 
 from tests.hub.building import Builder, repository
 from tests.hubprocess import docker, wait_for
+from versatilehub import cli
 
 if TYPE_CHECKING:
     from tests.gitserver import GitServer
@@ -191,7 +190,7 @@ def test_built_anew(ada: Builder, forge: GitServer) -> None:
 @pytest.mark.parametrize(
     ("body", "code", "field"),
     [
-        pytest.param({}, "invalid_input", "source", id="nothing"),
+        pytest.param({}, "invalid_spec", "source", id="nothing"),
         pytest.param({"source": "file:///etc"}, "invalid_source", "source", id="no-repository"),
         pytest.param(
             {"source": "https://github.com/a/b", "image": "x"}, "invalid_input", "image", id="unknown-key"
@@ -209,15 +208,15 @@ def test_what_cannot_be_built(ada: Builder, body: object, code: str, field: str)
     assert 0 == ada.ask("GET").json()["total"]
 
 
-def test_the_command_line(ada: Builder, forge: GitServer) -> None:
+def test_the_command_line(ada: Builder, forge: GitServer, capsys: pytest.CaptureFixture[str]) -> None:
     """An administrator at the machine lists, shows, reads and cancels builds without a token."""
     build = ada.begin(repository(forge, SLEEPS))
     wait_for(lambda: "begun" in ada.ask("GET", f"/{build}/log").text, "the step runs")
 
     def run(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "versatilehub.cli", "--state", str(ada.hub.state), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        return done.returncode, done.stdout + done.stderr
+        code = cli.main(["--state", str(ada.hub.state), *arguments])
+        said = capsys.readouterr()
+        return code, said.out + said.err
 
     code, listed = run("--json", "builds", "ls", "--owner", ada.name)
     assert (0, [build]) == (code, [one["id"] for one in json.loads(listed)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from versatilehub.errors import BuildCancelled, BuildFailed, EngineFailure, VersatileHubError
@@ -76,9 +77,10 @@ class Job:
         self._line.advance()
         return self.task
 
-    def cancel(self) -> None:
-        """End the build and remove what it has in Docker; those who wait get `BuildCancelled`."""
+    def cancel(self, by: str = "") -> None:
+        """End the build and remove what it has in Docker; those who wait get `BuildCancelled`. *by* is for the record."""
         if not self.task.done() and not self._cancelled:
+            self._record = replace(self._record, cancelled_by=by)
             self._cancelled = True
             self.task.cancel()
 

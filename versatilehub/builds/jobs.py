@@ -109,11 +109,11 @@ class Builds:
         job = self._live.get(id)
         if job is None or job.task.done():
             return False
-        if by:
-            self._works.book.save(id, {"cancelled_by": by})
         if self._jobs.get(job.record.identity) is job:
             del self._jobs[job.record.identity]  # whoever asks from now on gets a new one
-        job.cancel()
+        if by:
+            self._works.book.save(id, {"cancelled_by": by})
+        job.cancel(by)
         await asyncio.wait([job.task], timeout=_CANCELLING)
         return True
 

@@ -20,9 +20,7 @@ _LOOK: Final = 0.5
 class WishedEnds:
     """Looks for wishes while builds are *live*; used from one event loop."""
 
-    def __init__(
-        self, store: Store, live: Mapping[str, Any], cancel: Callable[[str], Awaitable[bool]]
-    ) -> None:
+    def __init__(self, store: Store, live: Mapping[str, Any], cancel: Callable[..., Awaitable[bool]]) -> None:
         self._store = store
         self._live = live
         self._cancel = cancel
@@ -45,5 +43,5 @@ class WishedEnds:
                 wished = await self._store.run(rows.to_cancel)
             except StoreFailure:
                 continue  # the next look may find it again
-            for id in wished:  # noqa: A001  # the field's name
-                await self._cancel(id)
+            for id, by in wished.items():  # noqa: A001  # the field's name
+                await self._cancel(id, by=by)

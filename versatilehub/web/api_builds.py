@@ -44,7 +44,7 @@ class BuildsApi(ApiHandler):
     @property
     def asker(self) -> str:
         """Name of the person who asks, "" for a service: that asks for the site."""
-        return self.current_user.name if isinstance(self.current_user.orm_user, orm.User) else ""
+        return "" if isinstance(self.current_user, orm.Service) else str(self.current_user.name)
 
     @property
     def is_admin(self) -> bool:
