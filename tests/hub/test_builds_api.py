@@ -175,7 +175,7 @@ def test_tried_again(ada: Builder, forge: GitServer) -> None:
 def test_built_anew(ada: Builder, forge: GitServer) -> None:
     """With force an image that exists is built again without cached steps; meanwhile others get the one there is."""
     source = repository(
-        forge, "FROM versatilehub/test-server\nRUN cat /proc/sys/kernel/random/uuid > /made\n"
+        forge, "FROM versatilehub/test-server\nRUN cat /proc/sys/kernel/random/uuid > /tmp/made\n"
     )
     build = ada.begin(source)
     first = ada.wait(build)
