@@ -212,8 +212,9 @@ class RetryHandler(BuildsApi):
         """Build the same commit again, as a build of its own; with ``force`` although the image exists, without cached steps."""
         record = await self.seen(id)
         force = _flag(self.json_body(), "force")
-        spec = self.checked({"source": record.source, "ref": record.commit, "subdir": record.subdir})
         source, reader = Attempt.from_json(record.plan).source, ""
+        ref = record.ref if source.record else record.commit  # an archive's version is no commit
+        spec = self.checked({"source": record.source, "ref": ref, "subdir": record.subdir})
         if spec.source is not None and spec.source.is_git:  # who may read it may have changed since
             now, reader = await self.resolved(spec.source)
             source = replace(source, private=now.private)
