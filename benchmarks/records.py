@@ -17,7 +17,7 @@ from jupyterhub_idle_culler import cull_idle, default_cull_arbiter
 
 from benchmarks.figures import Figure, figure
 from benchmarks.hubs import timed
-from tests.hubprocess import HubProcess
+from tests.hubprocess import HubProcess, wait_for
 from versatilehub.culler import Arbiter
 
 if TYPE_CHECKING:
@@ -109,10 +109,32 @@ def recorded(folder: Path, *, users: int, servers: int) -> Iterator[HubProcess]:
     hub = HubProcess(state=folder, lines=LINES, session="bench", users={"u1": "u1-password-1"})
     fill(folder, users=users, servers=servers, port=answering.server_address[1])
     try:
-        yield hub.start(seconds=600)
+        hub.start(seconds=600)
+        wait_for(lambda: not _pending(hub), "every server looked at", seconds=900, step=3)
+        yield hub
     finally:
         hub.close()
         answering.shutdown()
+
+
+def _pending(hub: HubProcess) -> bool:
+    """Tell whether the hub still looks after its start whether a server is there."""
+    offset: int | None = 0
+    while offset is not None:
+        page = requests.get(
+            f"{hub.url}/hub/api/users",
+            params={"state": "active", "limit": 200, "offset": offset},
+            headers={
+                "Authorization": f"token {hub.token}",
+                "Accept": "application/jupyterhub-pagination+json",
+            },
+            timeout=600,
+        ).json()
+        if any(server["pending"] for user in page["items"] for server in user["servers"].values()):
+            return True
+        following = page["_pagination"]["next"]
+        offset = following["offset"] if following else None
+    return False
 
 
 def cull(hub: HubProcess, arbiter: Callable[..., object]) -> None:
