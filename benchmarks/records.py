@@ -123,7 +123,7 @@ def _pending(hub: HubProcess) -> bool:
     while offset is not None:
         page = requests.get(
             f"{hub.url}/hub/api/users",
-            params={"state": "active", "limit": 200, "offset": offset},
+            params={"state": "active", "limit": "200", "offset": str(offset)},
             headers={
                 "Authorization": f"token {hub.token}",
                 "Accept": "application/jupyterhub-pagination+json",

@@ -6,8 +6,7 @@ import csv
 import io
 import json
 import secrets
-import subprocess
-import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import pytest
 from tests.hub.clocks import STUB, is_up, ours, token_of
 from tests.hubprocess import wait_for
 from versatilehub.accounting import Month
+from versatilehub.cli import main
 from versatilehub.events import Event, Kind
 from versatilehub.store import Store
 from versatilehub.store import ledger as rows
@@ -38,21 +38,25 @@ def ran(hub: HubProcess, owner: str, hours: float, *, server: str = "old") -> No
     store.close()
 
 
-def command(hub: HubProcess, *arguments: str) -> str:
-    """Run `versatilehub accounting` for that hub and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "versatilehub.cli", "--state", str(hub.state), "accounting", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def command(clocked: HubProcess, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `versatilehub accounting` for the hub and return what it prints."""
+
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        assert main(["--state", str(clocked.state), "accounting", *arguments]) == 0
+        return capsys.readouterr().out
+
+    return run
 
 
 @pytest.mark.req("V51")
-def test_one_sees_ones_own_and_administrators_everything(clocked: HubProcess, customer: str) -> None:
+def test_one_sees_ones_own_and_administrators_everything(
+    clocked: HubProcess, customer: str, command: Command
+) -> None:
     """The same figures by REST and on the command line, as JSON, CSV and lines; nobody reads another's."""
     ran(clocked, customer, 0.02)
     mine = token_of(clocked, customer)
@@ -73,11 +77,11 @@ def test_one_sees_ones_own_and_administrators_everything(clocked: HubProcess, cu
     assert ours(clocked, "GET", "accounting?by=cake").json()["field"] == "by"
     clocked.halt(customer)
 
-    told = json.loads(command(clocked, "--json"))
+    told = json.loads(command("--json"))
     assert told["rows"][customer]["server_hours"] > 0.02
-    table = list(csv.DictReader(io.StringIO(command(clocked, "--csv", "--by", "group"))))
+    table = list(csv.DictReader(io.StringIO(command("--csv", "--by", "group"))))
     assert "staff" in {row["group"] for row in table}
-    assert command(clocked, "--month", "2001-01").splitlines()[1:] == []
+    assert command("--month", "2001-01").splitlines()[1:] == []
 
 
 @pytest.mark.req("V52")

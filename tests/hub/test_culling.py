@@ -6,6 +6,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,10 @@ from tests.hubprocess import docker, wait_for
 from versatilehub.events import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tests.hubprocess import HubProcess
+    from versatilehub.events import Event
 
 #: Seconds a server may be idle in these tests.
 IDLE = 3
@@ -32,11 +36,12 @@ def test_an_idle_server_stops_and_stays_startable(clocked: HubProcess, customer:
 
     gone(clocked, customer)
 
+    life = (Kind.SERVER_STARTED, Kind.SERVER_CULLED, Kind.SERVER_STOPPED)
     events = wait_for(
-        lambda: [one for one in happened(clocked, customer) if one.kind == Kind.SERVER_STOPPED] and happened(clocked, customer),
-        "the stop in the ledger",
-    )  # fmt: skip
-    assert [one.kind for one in events] == [Kind.SERVER_STARTED, Kind.SERVER_CULLED, Kind.SERVER_STOPPED]
+        lambda: found if len(found := of_kinds(clocked, customer, life)) >= len(life) else [],
+        "start, cull and stop in the ledger",
+    )
+    assert [one.kind for one in events] == list(life)
     assert events[0].data["memory"] > 0
     assert events[1].data == {"why": "idle"}
     late = (events[1].at - datetime.fromisoformat(said["stops_at"])).total_seconds()
@@ -69,6 +74,24 @@ def test_reports_count_and_traffic_does_not_where_tabs_do_not(clocked: HubProces
     gone(clocked, customer, "used")
 
 
+def of_kinds(hub: HubProcess, user: str, kinds: Collection[str]) -> list[Event]:
+    """Return the person's events of some kinds."""
+    return [one for one in happened(hub, user) if one.kind in kinds]
+
+
+def cullers(hub: HubProcess) -> list[Path]:
+    """Return the processes that cull for that hub."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            ours = b"versatilehub.culler" in (process / "cmdline").read_bytes()
+            if ours and f":{hub.port + 81}/".encode() in (process / "environ").read_bytes():
+                found.append(process)
+        except OSError:  # it has just ended
+            continue
+    return found
+
+
 COMPUTE = """
 import glob, time
 from jupyter_client import BlockingKernelClient
@@ -76,35 +99,44 @@ client = BlockingKernelClient(connection_file=glob.glob("/tmp/jupyter-runtime/ke
 client.load_connection_file()
 client.start_channels()
 client.wait_for_ready(timeout=60)
-client.execute("import time; time.sleep(8)")
+client.execute("import os, time\\nwhile not os.path.exists('/tmp/enough'): time.sleep(0.1)")
 time.sleep(1)
 """
 
 
 @pytest.mark.req("P7", "P8")
 def test_a_kernel_that_computes_keeps_its_server(clocked: HubProcess, customer: str) -> None:
-    """A long cell that prints nothing is use; some time after its end the server stops. A restarted hub knows it too."""
-    clocked.run(customer, image=LAB, idle_timeout=5)
-    token = token_of(clocked, customer)
+    """A long cell that prints nothing is use, also for a hub that was killed meanwhile; after its end the server stops."""
+    clocked.run(customer, image=LAB, idle_timeout=10)
     url = f"{clocked.url}/user/{customer}/api/kernels"
-    headers = {"Authorization": f"token {token}"}
+    headers = {"Authorization": f"token {token_of(clocked, customer)}"}
     report(clocked, customer)
     made = requests.post(url, headers=headers, json={"name": "python3"}, timeout=60)
     assert made.ok, made.text
-    report(clocked, customer)
-    docker("exec", clocked.container(customer), "python", "-c", COMPUTE)
-    begun = time.monotonic()
+    docker("exec", "-d", clocked.container(customer), "python", "-c", COMPUTE)
+
+    def computes() -> bool:
+        report(clocked, customer)
+        kernels = requests.get(url, headers=headers, timeout=60).json()
+        return bool(kernels[0]["execution_state"] == "busy")
+
+    wait_for(computes, "the cell under way", seconds=60, step=0.3)
     clocked.kill()  # with it goes the hub's copy of the server's token
     clocked.start()
+    wait_for(lambda: len(cullers(clocked)) == 1, "the culler of the killed hub gone")
+    first = ends_at(clocked, customer)
 
-    def done() -> bool:
-        kernels = requests.get(url, headers=headers, timeout=60).json()
-        return bool(kernels[0]["execution_state"] == "idle")
-
-    wait_for(done, "the cell at its end", seconds=40)
-    if time.monotonic() - begun > 6:
-        assert is_up(clocked, customer), "stopped while its kernel computed"
+    wait_for(
+        lambda: ends_at(clocked, customer) > first + timedelta(seconds=5), "put off by its kernel", seconds=60
+    )
+    assert is_up(clocked, customer)
+    clocked.exec(customer, "touch /tmp/enough")
     gone(clocked, customer, seconds=40)
+
+
+def ends_at(hub: HubProcess, user: str) -> datetime:
+    """Return when the hub says the server stops."""
+    return datetime.fromisoformat(ours(hub, "GET", f"servers/{user}/countdown").json()["stops_at"])
 
 
 @pytest.mark.req("V12", "P7")
