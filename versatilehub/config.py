@@ -251,7 +251,15 @@ async def resume() -> None:
     runtime = VersatileHub.of(app.users.settings, config=app.config, log=app.log)
     await asyncio.gather(runtime.prepare_storage(), _recover(runtime))
     runtime.look_after_volumes()
+    _keep_warm(runtime)
     await runtime.usage.watch()
+
+
+def _keep_warm(runtime: VersatileHub) -> None:
+    try:
+        runtime.warmer.watch()
+    except InvalidInput as error:
+        log.error("Nothing is made ahead: %s %s", error.message, error.hint)  # noqa: TRY400  # an administrator's slip
 
 
 async def _recover(runtime: VersatileHub) -> None:

@@ -32,6 +32,7 @@ from versatilehub.runtime_policy import PolicyTraits
 from versatilehub.runtime_sources import SourceTraits
 from versatilehub.runtime_storage import StorageTraits
 from versatilehub.runtime_volumes import VolumeTraits
+from versatilehub.runtime_warm import WarmTraits
 from versatilehub.storage.placement import Placement
 from versatilehub.store import Store
 
@@ -55,6 +56,7 @@ class VersatileHub(
     SourceTraits,
     StorageTraits,
     VolumeTraits,
+    WarmTraits,
     LoggingConfigurable,
 ):
     """Settings of one deployment; `versatilehub.configure` sets them, or `c.VersatileHub.<name>` on a stock hub."""
@@ -213,6 +215,8 @@ class VersatileHub(
     async def close(self) -> None:
         """Let go of the engine and the database; for commands, a hub ends with its process."""
         parts = self.__dict__  # cached properties: only what was used exists
+        if "warmer" in parts:
+            await self.warmer.close()
         if "builds" in parts:
             await self.builds.close()
         if "storage" in parts:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 import secrets
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
-from tests.hubprocess import HubProcess, docker
+from tests.hubprocess import HubProcess, docker, wait_for
 from tests.registryserver import PASSWORD, USER, RegistryServer
 from versatilehub.engine import Engine, Login
 
@@ -33,7 +36,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServe
 
 @pytest.fixture(scope="module")
 def hub(
-    make_hub: Callable[..., HubProcess], registry: RegistryServer, tmp_path_factory: pytest.TempPathFactory
+    make_hub: Callable[..., HubProcess],
+    registry: RegistryServer,
+    forge: GitServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> HubProcess:
     """A hub beside it."""
     logins = tmp_path_factory.mktemp("logins") / "logins.json"
@@ -42,6 +48,7 @@ def hub(
     return make_hub(f"""
     c.VersatileHub.policy_overrides = {{"images": ["{BASE}", "{registry.address}/*"]}}
     c.VersatileHub.registry_logins = "{logins}"
+    c.VersatileHub.warm = [{{"source": "{forge.base}warmcourse"}}]
     c.VersatileHub.registry_prefix = "{registry.address}/site"
     """).start()
 
@@ -171,3 +178,48 @@ def test_the_hub_runs_the_janitor(hub: HubProcess) -> None:
 
     assert service["pid"] > 0
     assert ["versatilehub-janitor"] == service["roles"]
+
+
+def _sign(hub: HubProcess, body: bytes) -> dict[str, str]:
+    secret = (hub.state / "webhook_secret").read_text().strip()
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {"Content-Type": "application/json", "X-Gitea-Event": "push", "X-Gitea-Signature": signature}
+
+
+@pytest.mark.req("V26")
+def test_a_push_makes_the_image_ahead(hub: HubProcess, forge: GitServer) -> None:
+    """A signed message of the forge has the image made before anybody asks; unsigned, repeated or about others it does nothing."""
+    url = f"{forge.base}warmcourse"
+    forge.repo(
+        "warmcourse", {"Dockerfile": f"FROM {BASE}\nCOPY . /srv/repo/\n", "a.txt": secrets.token_hex(4)}
+    )
+    where = f"{hub.url}/hub/versatilehub/api/webhooks/gitea"
+
+    def send(address: str, *, signed: bool = True) -> requests.Response:
+        repository = {"clone_url": address, "default_branch": "main"}
+        body = json.dumps({"ref": "refs/heads/main", "repository": repository}).encode()
+        headers = _sign(hub, body) if signed else {"Content-Type": "application/json"}
+        return requests.post(where, data=body, headers=headers, timeout=30)
+
+    assert (403, "webhook_refused") == (
+        send(url, signed=False).status_code,
+        send(url, signed=False).json()["code"],
+    )
+    assert 0o600 == (hub.state / "webhook_secret").stat().st_mode & 0o777
+    assert "not_on_warm_list" == send(f"{forge.base}elsewhere").json()["code"]
+    assert (202, "queued") == ((first := send(url)).status_code, first.json()["status"])
+
+    def made() -> list[str]:
+        images = ask(hub, hub.token, "GET", "images").json()
+        return [one["owner"] for one in images if one["source"] == url]
+
+    assert [""] == wait_for(made, "the image made ahead", seconds=90)
+    assert (200, "seen") == ((again := send(url)).status_code, again.json()["status"])
+    done = subprocess.run(
+        [sys.executable, "-m", "versatilehub.cli", "--state", str(hub.state), "images", "warm"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    assert (0, True) == (done.returncode, done.stdout.startswith("cached  ")), done.stdout + done.stderr

@@ -47,6 +47,7 @@ PURE = (
     "builds.estimates",
     "builds.queue",
     "builds.failures",
+    "image_acl",
     "images.layers",
     "images.records",
     "images.plan",

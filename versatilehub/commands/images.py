@@ -5,20 +5,24 @@ Works whether the hub runs or not: Docker and the database are the truth, and bo
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from versatilehub.commands.deployment import load
+from versatilehub.errors import InvalidInput
 from versatilehub.images.plan import DAY, Plan, Rules, parse_age, parse_disk
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from versatilehub.images.records import ImageRecord
+    from versatilehub.images.warm import WarmEntry
     from versatilehub.runtime import VersatileHub
 
 NAME = "images"
@@ -39,6 +43,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     pin = actions.add_parser("pin", help="keep one whatever a prune is told")
     pin.add_argument("image", help="name, name:tag or id")
     pin.add_argument("--reason", default="", help="why, for whoever asks later")
+    warm = actions.add_parser("warm", help="make the images of the warm list now; the hub that runs does it")
+    warm.add_argument("source", nargs="?", default="", help="only the entry of this address")
+    warm.add_argument("--wait", type=_count, default=3600, metavar="SECONDS", help="how long to wait (3600)")
     prune = actions.add_parser(
         "prune",
         help="remove what is of no use; shows what would go unless --yes",
@@ -125,6 +132,46 @@ async def _rm(hub: VersatileHub, options: argparse.Namespace) -> int:
     return _say(options, {"id": image.id, "removed": True}, f"Removed {image.name}.")
 
 
+async def _warm(hub: VersatileHub, options: argparse.Namespace) -> int:
+    chosen = [entry for entry in hub.warmer.entries if options.source in {"", entry.source.url}]
+    if not chosen:
+        raise InvalidInput(
+            "The warm list has no such entry." if options.source else "The warm list is empty.",
+            hint="An administrator sets c.VersatileHub.warm.",
+        )
+    asked = datetime.now(UTC)
+    for entry in chosen:
+        await hub.warmer.request(entry)
+    ended = await _ends(hub, chosen, asked, options.wait)
+    rows = [{"entry": str(entry), **one} for entry, one in zip(chosen, ended, strict=True)]
+    lines = [f"{row['outcome']}  {row['entry']}  {row['message']}".rstrip() for row in rows]
+    print(json.dumps(rows, indent=2) if options.json else "\n".join(lines))
+    return 0 if all(row["outcome"] in {"ok", "cached"} for row in rows) else 1
+
+
+async def _ends(
+    hub: VersatileHub, entries: Sequence[WarmEntry], asked: datetime, wait: int
+) -> list[dict[str, str]]:
+    """Wait for the ends of *entries*; one the hub did not even begin with within `_BEGIN` seconds is given up."""
+    found: list[dict[str, str]] = []
+    begun = time.monotonic()
+    for entry in entries:
+        while True:
+            state = await hub.warmer.state(entry)
+            waited = time.monotonic() - begun
+            if state.finished_at and state.started_at and state.finished_at >= state.started_at >= asked:
+                found.append({"outcome": state.outcome, "message": state.message})
+                break
+            idle = state.started_at is None or state.started_at < asked
+            if waited > wait or (idle and waited > _BEGIN):
+                why = "The hub has not begun: does it run?" if idle else "It is still being made."
+                found.append({"outcome": "waiting", "message": why})
+                break
+            await asyncio.sleep(0.5)
+    return found
+
+
+_BEGIN: Final = 30.0
 _ACTIONS: Final[dict[str, Callable[[VersatileHub, argparse.Namespace], Awaitable[int]]]] = {
     "ls": _ls,
     "show": _show,
@@ -132,6 +179,7 @@ _ACTIONS: Final[dict[str, Callable[[VersatileHub, argparse.Namespace], Awaitable
     "pin": _pin,
     "unpin": _unpin,
     "rm": _rm,
+    "warm": _warm,
 }
 
 
