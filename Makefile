@@ -5,7 +5,7 @@ BIN := .venv/bin
 JOBS ?= 2
 PREPARE := $(PYTHON) scripts/prepare.py
 
-.PHONY: help run test check inner bench images docs requirements
+.PHONY: help run test check inner soak bench images docs requirements
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,10 @@ inner: ## The fast loop: lint, types, unit and property tests; needs no engine
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit tests/property
+
+soak: ## The long form of tests that come in two lengths: 50 capped volumes, 20 rounds, 5 kills, 3 reboots
+	@$(PREPARE) test
+	VERSATILEHUB_SOAK=1 $(BIN)/python -m pytest tests/integration/test_caps_many.py
 
 bench: ## Measure against stock DockerSpawner; prints a table and writes benchmarks/results.json
 	@$(PREPARE) test

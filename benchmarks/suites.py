@@ -28,6 +28,7 @@ from benchmarks.hubs import (
 )
 from benchmarks.policy_check import policy_check
 from benchmarks.records import records
+from benchmarks.volume_create import volume_create
 from tests.gitserver import GitServer
 from tests.hubprocess import bridge_address, wait_for
 
@@ -194,4 +195,5 @@ SUITES: Mapping[str, Callable[..., list[Figure]]] = {
     "builds": builds,
     "records": records,
     "policy-check": policy_check,
+    "volume-create": volume_create,
 }

@@ -70,7 +70,16 @@ class Machine:
         mounts = [f"--volume={name}:/v/{name}" for name in names]
         line = f"for one in {' '.join(names)}; do {command}; done"
         return self.second.docker(
-            "run", *options, "--network=none", "--tmpfs=/tmp", *mounts, self.image, "sh", "-c", line
+            "run",
+            *options,
+            "--network=none",
+            "--user=1000:100",
+            "--tmpfs=/tmp",
+            *mounts,
+            self.image,
+            "sh",
+            "-c",
+            line,
         )
 
     def sums(self, names: list[str]) -> dict[str, str]:

@@ -24,16 +24,23 @@ _SMALL_DESCRIPTOR: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSystem:
-    """*uuid* in its usual spelling; *total* and *free* bytes for files, as `df` counts them."""
+    """*uuid* in its usual spelling; *space* and *free* bytes for files; *spare* of the free ones are for root only."""
 
     uuid: str
-    total: int
+    block: int
+    space: int
     free: int
+    spare: int
 
     @property
     def used(self) -> int:
-        """Bytes in use."""
-        return self.total - self.free
+        """Bytes in use, as `df` tells them."""
+        return self.space - self.free
+
+    @property
+    def total(self) -> int:
+        """The most bytes a person's files can take."""
+        return self.space - self.spare
 
 
 def read(path: Path) -> FileSystem:
@@ -54,8 +61,10 @@ def read(path: Path) -> FileSystem:
     free = sum(_free(table[at : at + size]) for at in range(0, len(table), size))
     return FileSystem(
         uuid=str(uuid.UUID(bytes=head[0x68:0x78])),
-        total=(blocks - _u32(head, 0x248)) * block,
+        block=block,
+        space=(blocks - _u32(head, 0x248)) * block,
         free=free * block,
+        spare=_u32(head, 0x8) * block,
     )
 
 

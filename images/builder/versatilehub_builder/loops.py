@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 LINKS: Final = Path("/dev/vhub")
+_SPARE: Final = 1 << 20
 _FIXED: Final = 2
 """e2fsck ends with 0 (clean), 1 (repaired) or 2 (repaired, reboot if it was mounted)."""
 
@@ -89,6 +90,8 @@ class Loops:
                 device = Path(_run("losetup", "--find", "--show", "--nooverlap", "--", str(image)))
             elif not _busy(device):
                 _check(device)
+            if not _busy(device):
+                _spare(device)
         _same(device, uuid)
         self._link(name, device)
         return {"device": str(device)}
@@ -209,6 +212,19 @@ def _check(path: Path, *options: str) -> None:
         )
     if done.returncode:
         _empty(path)  # a full check makes lost+found anew
+
+
+def _spare(device: Path) -> None:
+    """Keep a little back while there is room, and give it away at the next start of a full volume.
+
+    A server makes files of its own when it starts (~/.jupyter, ~/.ipython): without room for them its owner could not get in to delete.
+    """
+    found = ext4.read(device)
+    wanted = min(_SPARE, found.space // 64)
+    if found.free < 2 * wanted:
+        wanted = 0
+    if found.spare // found.block != wanted // found.block:
+        _run("tune2fs", "-r", str(wanted // found.block), str(device))
 
 
 def _empty(path: Path) -> None:
