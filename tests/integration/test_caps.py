@@ -53,10 +53,10 @@ class Site:
         """Return the labels of a volume."""
         return self.engine.labels("volume", owner=owner, server="lab")
 
-    def run(self, volume: str, command: str) -> str:
+    def run(self, volume: str, command: str, *, user: str = "1000:100") -> str:
         """Run a shell line in a container with the volume at /home/ann; return what it printed, errors too."""
         return docker(
-            "run", "--rm", "--network=none", "--user=1000:100", f"--volume={volume}:/home/ann", BUILDER, "sh", "-c",
+            "run", "--rm", "--network=none", f"--user={user}", f"--volume={volume}:/home/ann", BUILDER, "sh", "-c",
             f"cd /home/ann; {{ {command}; }} 2>&1; true",
         )  # fmt: skip
 
@@ -147,7 +147,9 @@ async def test_a_volume_stops_at_its_cap_and_frees_what_is_deleted(site: Site) -
 
     found = (await site.storage.measure([volume]))[volume]
     assert 8 * MIB == found.used // MIB * MIB
-    assert 0 < size - found.limit <= size // 64, "what is kept back for the next start of a full volume"
+    assert 0 < size - found.limit <= size // 25, (
+        "2 % are the kernel's, 1/64 is for the next start of a full volume"
+    )
 
 
 @pytest.mark.req("P10")
@@ -424,6 +426,7 @@ async def test_a_soft_cap_refuses_the_next_start_and_leaves_a_way_in(make_site: 
     """Past the cap a start is refused with both figures; a clean-up start works; with the files gone, so does the next."""
     site = make_site(wanted="soft")
     volume = await site.make(4 * MIB)
+    site.run(volume, "chown 1000:100 .", user="0")
     site.run(volume, "dd if=/dev/zero of=big bs=1M count=6")
     found = (await site.storage.measure([volume]))[volume]
     assert (4 * MIB, True) == (found.limit, 6 * MIB <= found.used < 7 * MIB)

@@ -79,7 +79,11 @@ class LimitsHandler(BaseHandler):
             raise HTTPError(404, "Only a person has limits.")
         hub = VersatileHub.of(self.settings, config=self.config, log=self.log)
         limits = await limits_of(hub, owner)
-        self.finish(await self.render_template("limits.html", limits=limits))
+        # What was measured last: nobody waits for a measurement to see a page.
+        files = [one for one in hub.usage.latest.volumes if one.owner == owner.name]
+        self.finish(
+            await self.render_template("limits.html", limits=limits, files=files, storage=hub.storage)
+        )
 
 
 HANDLERS = [(r"/versatilehub/limits", LimitsHandler)]

@@ -20,17 +20,25 @@ _OFFSET: Final = 1024
 _MAGIC: Final = 0xEF53
 _INCOMPAT_64BIT: Final = 0x80
 _SMALL_DESCRIPTOR: Final = 32
+_KEPT_BLOCKS: Final = 4096
+"""ext4 lets nobody have its last 2 %, at most so many blocks: it needs them to write what it has promised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSystem:
-    """*uuid* in its usual spelling; *space* and *free* bytes for files; *spare* of the free ones are for root only."""
+    """*uuid* in its usual spelling; *space* and *free* bytes for files; *spare* of the free ones are for root, *kept* the kernel's."""
 
     uuid: str
     block: int
     space: int
     free: int
     spare: int
+    kept: int
+
+    @property
+    def room(self) -> int:
+        """Bytes that files could still take, the spare included."""
+        return self.free - self.kept
 
     @property
     def used(self) -> int:
@@ -40,7 +48,7 @@ class FileSystem:
     @property
     def total(self) -> int:
         """The most bytes a person's files can take."""
-        return self.space - self.spare
+        return self.space - self.spare - self.kept
 
 
 def read(path: Path) -> FileSystem:
@@ -65,6 +73,7 @@ def read(path: Path) -> FileSystem:
         space=(blocks - _u32(head, 0x248)) * block,
         free=free * block,
         spare=_u32(head, 0x8) * block,
+        kept=min(blocks // 50, _KEPT_BLOCKS) * block,
     )
 
 

@@ -221,7 +221,7 @@ def _spare(device: Path) -> None:
     """
     found = ext4.read(device)
     wanted = min(_SPARE, found.space // 64)
-    if found.free < 2 * wanted:
+    if found.room < 2 * wanted:
         wanted = 0
     if found.spare // found.block != wanted // found.block:
         _run("tune2fs", "-r", str(wanted // found.block), str(device))
