@@ -89,7 +89,7 @@ def test_a_full_home_never_locks_its_owner_out(capped: HubProcess, person: str, 
     if image == LAB:
         kernel_answers(capped, person)
         delete_in_lab(capped, person)
-    capped.exec(person, "cd; rm -f full* more*; dd if=/dev/zero of=again bs=1M count=20")
+    capped.exec(person, "cd; rm -f full* more*; dd if=/dev/zero of=again bs=1M count=12")
 
 
 def logs(hub: HubProcess, person: str) -> str:

@@ -14,15 +14,22 @@ import pytest
 
 from tests.buildsite import remove_all
 from tests.hubprocess import docker
+from versatilehub import naming
 from versatilehub.engine import Engine
 from versatilehub.errors import EngineConflict, EngineNotFound, Refusal, StorageFailure
+from versatilehub.networks import in_own_loop
+from versatilehub.runtime import VersatileHub
+from versatilehub.runtime_storage import require_storage
+from versatilehub.storage.backend import TRIAL
 from versatilehub.storage.caps import trial
+from versatilehub.storage.caps.loop import Loop
 from versatilehub.storage.caps.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from tests.plugins.leftovers import SessionLabel
+    from tests.secondengine import SecondEngine
 
 BUILDER = "versatilehub/builder:latest"
 MIB = 1 << 20
@@ -387,6 +394,12 @@ async def test_the_backend_is_found_by_trying_and_says_why_not_another(
 ) -> None:
     """Each backend before the chosen one has its reason; nothing of the trials stays."""
     site = make_site(wanted="auto")
+    named_trial = naming.volume_name(site.engine.hub, "trial", "", "1")
+    await site.storage.loop.create(named_trial, site.labels("trial"), CAP)
+    left = f"{TRIAL}left"  # by a hub that was killed within a trial
+    await site.storage.loop.create(
+        left, site.engine.labels("helper", extra={"versatilehub.role": trial.ROLE}), CAP
+    )
     choice = await site.storage.chosen()
 
     assert ("loop", True, ["local", "btrfs"]) == (
@@ -395,8 +408,10 @@ async def test_the_backend_is_found_by_trying_and_says_why_not_another(
         [one.name for one in choice.rejected],
     )
     assert all(one.reason for one in choice.rejected)
-    assert [] == await site.engine.volumes.list({"versatilehub.hub": site.engine.hub})
-    assert [] == await site.storage.loop.images()
+    assert [named_trial] == [
+        one.name for one in await site.engine.volumes.list({"versatilehub.hub": site.engine.hub})
+    ]
+    assert [named_trial] == await site.storage.loop.images()
 
 
 @pytest.mark.req("P10")
@@ -412,6 +427,32 @@ async def test_a_hub_that_needs_a_hard_cap_says_what_each_backend_lacks(
     site = make_site(wanted="local")
     with pytest.raises(StorageFailure, match="quota"):
         await site.make()
+
+
+@pytest.mark.req("P10")
+def test_configure_ends_without_the_hard_cap_it_was_told_to_need(tmp_path: Path) -> None:
+    """What `configure` runs while the configuration is read raises with the reason, inside a running loop or not."""
+    settings = {"hub_id": f"t{secrets.token_hex(4)}", "state_dir": str(tmp_path)}
+    hub = VersatileHub(storage_backend="soft", require_hard_cap=True, **settings)
+
+    with pytest.raises(StorageFailure, match="require_hard_cap"):
+        in_own_loop(require_storage(hub))
+
+
+async def test_live_restore_on_an_old_engine_is_refused(
+    make_site: Callable[..., Site], make_engine: Callable[..., SecondEngine]
+) -> None:
+    """An engine older than 24.0.6 that keeps containers over its restart loses the mounts of disk images."""
+    second = make_engine(**{"live-restore": True}).start()
+    engine = Engine(hub="t0000", url=second.url)
+    loop = Loop(engine, make_site().storage.attendant, free=0)
+    version = tuple(int(part) for part in (await engine.info())["ServerVersion"].split("+")[0].split(".")[:3])
+    if version < (24, 0, 6):
+        with pytest.raises(StorageFailure, match="live-restore is on"):
+            await loop.usable()
+    else:
+        await loop.usable()
+    await engine.close()
 
 
 async def test_a_backend_that_keeps_no_cap_fails_its_trial(make_site: Callable[..., Site]) -> None:

@@ -20,8 +20,8 @@ BACKEND = "versatilehub.backend"
 CAP = "versatilehub.cap"
 """Labels of a volume: which backend made it ("" for the plain one), and its cap in bytes when it was made."""
 
-TRIAL = "vh-trial-"
-"""Beginning of the names of volumes that only try a backend."""
+TRIAL = "vhtrial-"
+"""Beginning of the names of volumes that only try a backend; no other name begins so, whoever is called "trial"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

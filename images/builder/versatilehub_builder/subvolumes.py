@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _ROOT_INODE: Final = 256
 """Inode of every subvolume's own root."""
-_OWNER: Final = (1000, 100)
 
 
 class Subvolumes:
@@ -49,8 +48,7 @@ class Subvolumes:
             )
         _run("btrfs", "subvolume", "create", str(half))
         _run("btrfs", "qgroup", "limit", str(size), str(half))
-        half.chmod(0o755)
-        os.chown(half, *_OWNER)
+        half.chmod(0o755)  # root's, as Docker's own volumes are: who fills it gives it away
         half.rename(path)
         return {}
 
