@@ -37,10 +37,12 @@ def hub_view(settings: Mapping[str, Any]) -> tuple[list[HubServer], dict[str, st
         if user_id not in accounts:
             continue
         owner, key = accounts[user_id]
-        ours = (state or {}).get(STATE_KEY) or {}
+        known = (state or {}).get(STATE_KEY)
+        ours = known or {}
         volumes = tuple(filter(None, (ours.get("volume", ""), ours.get("disk", ""))))
         active = server_id is not None or _pending(settings["users"], user_id, name)
-        servers.append(HubServer(owner=owner, owner_key=key, name=name, volumes=volumes, active=active))
+        found = {"owner": owner, "owner_key": key, "name": name}
+        servers.append(HubServer(**found, volumes=volumes, active=active, stateless=known is None))
     return servers, {key: name for name, key in accounts.values()}
 
 

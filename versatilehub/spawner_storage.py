@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from versatilehub.errors import VersatileHubError
 from versatilehub.hardening import ContainerMount
@@ -43,28 +43,12 @@ class StorageMixin(RecordMixin):
 
     async def grants(self) -> tuple[MountGrant, ...]:
         """Return all that this server's owner may mount, whoever asks: registered volumes first, then people's own."""
-        groups = [group.name for group in self.user.groups]
-        found = list(grants_for(self.user.name, groups, self.runtime.registered_volumes))
-        names = {grant.name for grant in found}
-        found += [
-            grant
-            for grant in await self.runtime.mountable.granted(self.owner, groups)
-            if grant.name not in names
-        ]
-        limits = self.owner_policy()
-        if limits.scratch:
-            found.append(MountGrant(name="scratch", kind="scratch", mode="rw", lifetime="user"))
-        if self.runtime.home_lifetime == "user":
-            found.append(MountGrant(name="disk", kind="disk", mode="rw", lifetime="server"))
-        kinds = self.mount_kinds
-        return tuple(grant for grant in found if grant.kind in kinds)
+        return await grants_of(self.runtime, self.user, self.owner_policy())
 
     @property
     def mount_kinds(self) -> tuple[Kind, ...]:
         """Kinds of volumes the owner's policy lets them mount; a server's disk comes with a volume of its own."""
-        kinds = self.owner_policy().mount_kinds
-        found: list[Kind] = [kind for kind in MOUNT_KINDS if kind in kinds]
-        return (*found, "disk") if "server" in kinds else tuple(found)
+        return kinds_of(self.owner_policy())
 
     async def grant(self, spec: LaunchSpec | None, home: str = USUAL_HOME) -> tuple[GrantedMount, ...]:
         """Return what of the spec's mounts appears and how; `Refusal` for what may not. Stands before any build."""
@@ -169,6 +153,27 @@ class StorageMixin(RecordMixin):
             self.log.exception("%s: volumes not trashed with their server yet", self._log_name)
         self.runtime.look_after_volumes()
         self.runtime.reconciler.nudge()
+
+
+async def grants_of(runtime: VersatileHub, user: Any, limits: Policy) -> tuple[MountGrant, ...]:
+    """Return all that a user of the hub with these limits may mount: registered volumes first, then people's own."""
+    groups = [group.name for group in user.groups]
+    found = list(grants_for(user.name, groups, runtime.registered_volumes))
+    names = {grant.name for grant in found}
+    people = await runtime.mountable.granted(owner_of(user), groups)
+    found += [grant for grant in people if grant.name not in names]
+    if limits.scratch:
+        found.append(MountGrant(name="scratch", kind="scratch", mode="rw", lifetime="user"))
+    if runtime.home_lifetime == "user":
+        found.append(MountGrant(name="disk", kind="disk", mode="rw", lifetime="server"))
+    kinds = kinds_of(limits)
+    return tuple(grant for grant in found if grant.kind in kinds)
+
+
+def kinds_of(limits: Policy) -> tuple[Kind, ...]:
+    """Return the kinds of volumes a policy lets people mount; a server's disk comes with a volume of its own."""
+    found: list[Kind] = [kind for kind in MOUNT_KINDS if kind in limits.mount_kinds]
+    return (*found, "disk") if "server" in limits.mount_kinds else tuple(found)
 
 
 def container_mounts(plan: MountPlan) -> tuple[ContainerMount, ...]:

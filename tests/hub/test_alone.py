@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.hub.people import Person
-from tests.hubprocess import ROOT, docker
+from tests.hub.test_volumes import states
+from tests.hubprocess import ROOT, docker, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +83,48 @@ def authenticator_alone(make_hub: Callable[..., HubProcess], stock_config: Path)
     hub = start(make_hub, stock_config, lines.replace('"accounts.json"', 'f"{state}/accounts.json"'))
     yield hub
     hub.close()
+
+
+@pytest.fixture(scope="module")
+def volumes_alone(make_hub: Callable[..., HubProcess], stock_config: Path) -> Iterator[HubProcess]:
+    """A stock hub with stock DockerSpawner and our hooks."""
+    lines = (
+        section("The volumes alone")
+        + """
+c.DockerSpawner.image = "versatilehub/test-server:latest"
+c.DockerSpawner.cmd = ["jupyterhub-singleuser"]
+c.DockerSpawner.use_internal_ip = True
+c.DockerSpawner.remove = True
+c.DockerSpawner.apply_user_options = lambda spawner, options: None
+c.VersatileHub.reconcile_grace = 1
+c.VersatileHub.reconcile_every = 1
+"""
+    )
+    hub = start(make_hub, stock_config, lines)
+    yield hub
+    hub.close()
+
+
+@pytest.mark.req("P12", "V6", "K24")
+def test_the_volumes_work_alone(volumes_alone: HubProcess) -> None:
+    """A server of stock DockerSpawner keeps its home, mounts what was granted and nothing else, and leaves to the trash."""
+    hub = volumes_alone
+    user = hub.user(f"v{secrets.token_hex(4)}")
+    wish = [{"volume": "course", "at": "/home/jovyan/course"}]
+    refused = hub.launch(user, mounts=[{"volume": "foreign", "at": "/x"}])
+    assert (403, "volume_not_granted") == (refused.status_code, refused.headers["VersatileHub-Error"])
+    hub.run(user, mounts=wish)
+    container = docker("ps", "-q", "--filter", f"name={user}")
+    docker("exec", container, "sh", "-c", "echo kept > /home/jovyan/a; echo all > /home/jovyan/course/b")
+    hub.halt(user)
+    hub.run(user, mounts=wish)
+    again = docker("ps", "-q", "--filter", f"name={user}")
+
+    assert container != again
+    assert "kept\nall" == docker("exec", again, "cat", "/home/jovyan/a", "/home/jovyan/course/b")
+    hub.halt(user)
+    assert 204 == hub.api("DELETE", f"users/{user}").status_code
+    wait_for(lambda: states(hub, user) == {"trashed"}, "its volume in the trash", seconds=40)
 
 
 @pytest.mark.parametrize(

@@ -54,13 +54,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubServer:
-    """A server as the hub has it: *volumes* are those its state names, *active* is running or on its way."""
+    """A server as the hub has it: *volumes* are those its state names, *active* is running or on its way.
+
+    *stateless*: its state has nothing of ours (another spawner with our hooks, or never started), so it may have any of its name.
+    """
 
     owner: str
     owner_key: str
     name: str
     volumes: tuple[str, ...] = ()
     active: bool = False
+    stateless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,13 +197,17 @@ def _recorded(
 
 def _orphan(record: VolumeRecord, scene: Scene, now: datetime) -> str:
     """Return why nobody will ever use a volume that no server names, "" when somebody may."""
-    if record.lifetime not in {"server", "user"} or (record.kept is not None and record.kept > now):
-        return ""
-    if not record.owner_key:
-        return ""  # whose account it is nobody knows: a person has to look
+    kept = record.kept is not None and record.kept > now
+    if record.lifetime not in {"server", "user"} or kept or not record.owner_key:
+        return ""  # without a key nobody knows whose account it is: a person has to look
     if record.owner_key not in scene.accounts:
         return f"The account of {record.owner} is gone."
     if record.lifetime == "server":
+        if any(
+            one.stateless and (one.owner_key, one.name) == (record.owner_key, record.server)
+            for one in scene.servers
+        ):
+            return ""
         return f"The server {record.server or '(default)'} of {record.owner} has it no longer."
     if record.state == State.MAKING and now - record.changed > MAKING_MAX:
         return "It was never made whole."
