@@ -14,6 +14,7 @@ import aiohttp
 
 from versatilehub.builds.events import clean
 from versatilehub.errors import ServerFailed
+from versatilehub.policy_keys import format_memory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,11 +30,12 @@ LAST_WORDS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a container ended: its exit code, whether for lack of memory, and the last lines it printed."""
+    """How a container ended: its exit code, whether for lack of memory (of which it had *memory* bytes), and the last lines it printed."""
 
     exit_code: int
     out_of_memory: bool
     lines: tuple[str, ...]
+    memory: int = 0
 
 
 async def wait_until_answers(
@@ -69,8 +71,9 @@ async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
 def failure(end: Ended) -> ServerFailed:
     """Return the error for a server whose container ended while it started."""
     if end.out_of_memory:
+        had = f"; it had {format_memory(end.memory)}" if end.memory else ""
         return ServerFailed(
-            "The server ran out of memory while it started.",
+            f"The server ran out of memory while it started{had}.",
             hint="Choose a larger size.",
             code="out_of_memory",
         )

@@ -34,6 +34,8 @@ class ContainerMixin(EngineMixin):
         """,
     )
 
+    #: Bytes of memory the server had when it ended for the lack of more; 0 for any other end.
+    ran_out_of: int = 0
     _creating: asyncio.Future[Any] | None = None
 
     # -- which container is ours -----------------------------------------------------------
@@ -98,6 +100,8 @@ class ContainerMixin(EngineMixin):
         state = found["State"]
         if state["Running"]:
             return "its start was interrupted" if self._interrupted() else None
+        if state.get("OOMKilled"):
+            self.ran_out_of = int((found.get("HostConfig") or {}).get("Memory") or 0)
         reason = "out of memory" if state.get("OOMKilled") else f"exit code {state['ExitCode']}"
         return f"{reason} {state.get('Error', '')}".strip()
 
@@ -132,6 +136,7 @@ class ContainerMixin(EngineMixin):
         return Ended(
             exit_code=state.get("ExitCode", -1),
             out_of_memory=bool(state.get("OOMKilled")),
+            memory=int(((found or {}).get("HostConfig") or {}).get("Memory") or 0),
             lines=tuple(text.decode(errors="replace").splitlines()),
         )
 

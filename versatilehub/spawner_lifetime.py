@@ -72,7 +72,7 @@ class LifetimeMixin(RecordMixin):
     def begin_lifetime(self, spec: LaunchSpec | None) -> None:
         """Forget the run before; note what this one was asked for."""
         self.idle_wish = spec.idle_timeout if spec is not None else None
-        self.keep_until, self.culled = None, ""
+        self.keep_until, self.culled, self.ran_out_of = None, "", 0
 
     def keep(self, until: datetime) -> None:
         """Put the server's end off, and have it on record."""
@@ -114,7 +114,7 @@ class LifetimeMixin(RecordMixin):
 
     async def _after_stop(self) -> None:
         if self.counted:
-            if await self._ran_out_of_memory():
+            if self.ran_out_of or await self._ran_out_of_memory():
                 self._record(Kind.SERVER_OOM)
             if self.culled:
                 self._record(Kind.SERVER_CULLED, why=self.culled)

@@ -12,7 +12,7 @@ from dockerspawner import DockerSpawner
 
 from versatilehub import policy
 from versatilehub.errors import VersatileHubError
-from versatilehub.policy import OWN_IMAGES, Entitlement, Grant, Policy, Usage
+from versatilehub.policy import OWN_IMAGES, Entitlement, Grant, Policy, Usage, format_memory
 from versatilehub.spec_values import image_path
 from versatilehub.web.errors import to_web_error
 from versatilehub.web.record_guard import guard_display_names
@@ -30,6 +30,8 @@ class PolicyMixin(DockerSpawner):
     runtime: VersatileHub
     #: Whether this start has passed, and so counts for the owner's other servers while it is under way.
     admitted = False
+    #: See `ContainerMixin`.
+    ran_out_of: int
     #: `mem_limit` and `cpu_limit` as the administrator set them, and as a start replaced them.
     _configured: tuple[int, float] = (0, 0)
     _granted: Grant | None = None
@@ -98,6 +100,10 @@ class PolicyMixin(DockerSpawner):
         """Begin anew, or end."""
         super().clear_state()
         self.admitted = False
+
+    def ran_out(self) -> str:
+        """Return how much memory the server had when it ended for the lack of more, "" for any other end; for the page."""
+        return format_memory(self.ran_out_of) if self.ran_out_of else ""
 
     # -- changing a name ---------------------------------------------------------------------
 

@@ -87,6 +87,7 @@ class RecordMixin(FarewellMixin):
             "placed": self.placed,
             "placing": self.placing,
             "options": self.good_options,
+            "ran_out_of": self.ran_out_of,
         }
         return state
 
@@ -100,6 +101,7 @@ class RecordMixin(FarewellMixin):
         self.placed = ours.get("placed", "")
         self.placing = ours.get("placing", "")
         self.good_options = ours.get("options")
+        self.ran_out_of = int(ours.get("ran_out_of") or 0)
 
     def clear_state(self) -> None:
         """Forget the run, keep the storage; a new launch gets a new record."""

@@ -27,6 +27,7 @@ RUN mv /usr/local/bin/jupyterhub-singleuser /usr/local/bin/stub && printf '%s\\n
     'case "$JUPYTERHUB_SERVER_NAME" in' \\
     '  ends) echo "cannot find the flux capacitor"; exit 3;;' \\
     '  hungry) exec python3 -c "len(str(0) * (1 << 30))";;' \\
+    '  glutton) stub "$@" & until [ -e /tmp/eat ]; do sleep 0.1; done; exec python3 -c "bytes(bytearray(3 << 30))";;' \\
     '  silent) exec sleep 600;;' \\
     '  deaf) trap "" TERM; stub "$@" & while :; do sleep 1; done;;' \\
     'esac' \\
@@ -37,7 +38,7 @@ USER 1000:100
 
 @pytest.fixture(scope="session")
 def odd_image(session_label: SessionLabel) -> Iterator[str]:
-    """An image whose server does as its own name says: `ends`, `hungry`, `silent`, `deaf`."""
+    """An image whose server does as its own name says: `ends`, `hungry`, `glutton` (once told to), `silent`, `deaf`."""
     name = f"vh-odd:{session_label.value}"
     subprocess.run(
         ["docker", "build", "-q", "-t", name, "--label", session_label.text, "-"],

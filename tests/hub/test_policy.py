@@ -11,7 +11,7 @@ import pytest
 
 from tests.buildsite import BASE
 from tests.hub.people import Person, field_values
-from tests.hubprocess import HubProcess, docker
+from tests.hubprocess import HubProcess, docker, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +35,13 @@ GROUPS = """
 
 
 @pytest.fixture(scope="module")
-def ska(make_hub: Callable[..., HubProcess]) -> HubProcess:
-    """A hub of preset `ska`, with three groups that have something else."""
-    return make_hub(GROUPS, environment={"VERSATILEHUB_PRESET": "ska"}).start()
+def ska(make_hub: Callable[..., HubProcess], odd_image: str) -> HubProcess:
+    """A hub of preset `ska`, with three groups that have something else, and a look at each server every second."""
+    lines = f"""
+    c.VersatileHub.policy_overrides = {{"images": ["{BASE}", "{odd_image}"]}}
+    c.VersatileSpawner.poll_interval = 1
+    """
+    return make_hub(lines + GROUPS, environment={"VERSATILEHUB_PRESET": "ska"}).start()
 
 
 @pytest.fixture
@@ -335,3 +339,18 @@ def test_graphics_cards_are_for_who_was_given_some(ska: HubProcess, owner: str) 
     assert (424, True) == (asked.status_code, "device driver" in asked.text), (
         asked.text
     )  # this machine has no card
+
+
+@pytest.mark.req("P17")
+def test_three_gigabytes_are_told_as_out_of_memory(ska: HubProcess, grace: Person, odd_image: str) -> None:
+    """A server that takes 3 GiB is ended at 2; its owner reads that, with the figure, until the next start."""
+    ska.run("grace", "glutton", image=odd_image)
+    ska.exec("grace", "touch /tmp/eat", server="glutton")
+    wait_for(lambda: not ska.model("grace", "glutton").get("ready"), "the server to end", seconds=60)
+    wait_for(lambda: not ska.model("grace", "glutton").get("pending"), "its end to be seen to")
+    page = grace.get("user/grace/glutton/")
+
+    assert "It ran out of memory and was ended; it had 2G." in " ".join(page.text.split())
+    ska.run("grace", "glutton", image=BASE)
+    ska.halt("grace", "glutton")
+    assert "ran out of memory" not in grace.get("user/grace/glutton/").text

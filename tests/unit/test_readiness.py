@@ -91,8 +91,13 @@ async def test_an_ended_container_is_not_waited_for() -> None:
             ["exit code 3", "xxx"],
         ),
         (Ended(exit_code=137, out_of_memory=True, lines=("x",)), "out_of_memory", ["out of memory"]),
+        (
+            Ended(exit_code=137, out_of_memory=True, lines=(), memory=2 << 30),
+            "out_of_memory",
+            ["ran out of memory while it started; it had 2G."],
+        ),
     ],
-    ids=["last-words", "no-words", "endless-words", "memory"],
+    ids=["last-words", "no-words", "endless-words", "memory", "how-much"],
 )
 @pytest.mark.req("P17", "K10")
 def test_failure_says_why(end: Ended, code: str, words: list[str]) -> None:
