@@ -7,7 +7,9 @@ import contextlib
 import io
 import secrets
 import subprocess
+import textwrap
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import docker
@@ -29,6 +31,7 @@ from benchmarks.hubs import (
 from benchmarks.policy_check import policy_check
 from benchmarks.records import records
 from benchmarks.volume_create import volume_create
+from tests import queueload
 from tests.gitserver import GitServer
 from tests.hubprocess import bridge_address, wait_for
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from tests.hubprocess import HubProcess
 
 SLEEP = 2.0
+_IDLE = 5.0
 
 
 @contextlib.contextmanager
@@ -188,11 +192,34 @@ def _ls_remote(url: str) -> None:
     subprocess.run(["git", "ls-remote", "--", url], capture_output=True, check=True)
 
 
+def queue(folder: Path, *, quick: bool) -> list[Figure]:
+    """Twenty builds by five people, two at a time, half of them bad: pages and event loop meanwhile, beside an idle hub's."""
+    del quick  # twenty builds are twenty builds
+    with GitServer("0.0.0.0", name=bridge_address()) as forge:  # noqa: S104  # containers must reach it
+        hub = our_hub(folder / "queue", OUR_IMAGE, extra_sources=(forge.base,))
+        hub = replace(hub, lines=textwrap.dedent(hub.lines) + textwrap.dedent(queueload.LAG_LINES))
+        try:
+            hub.start()
+            idle, since = queueload.Pages(hub=hub), time.time()
+            with idle.asked():
+                time.sleep(_IDLE)
+            quiet = queueload.lags(hub, since)
+            load = queueload.run(hub, forge)
+        finally:
+            hub.close()
+    note = f"20 builds in {load.seconds:.1f} s"
+    return [
+        figure("queue-20", load.pages, idle.seconds, peer="pages of the idle hub", note=note),
+        figure("hub-lag", load.lags, quiet, peer="the idle hub's loop", note=note),
+    ]
+
+
 SUITES: Mapping[str, Callable[..., list[Figure]]] = {
     "spawn": spawn,
     "spawn-10": spawn_10,
     "own-image": own_image,
     "builds": builds,
+    "queue": queue,
     "records": records,
     "policy-check": policy_check,
     "volume-create": volume_create,
