@@ -190,6 +190,7 @@ async def test_a_killed_engine(second: SecondEngine, tmp_path: Path, session_lab
             await builds.ensure(
                 made(GOOD, "first"), lambda _: None
             )  # what every engine keeps of a first build
+            await until(opened.gone, "nothing left of the first")
             await remove_all(engine)
             before = await asyncio.to_thread(taken, second)
             fetching = made(GOOD, "slow")
