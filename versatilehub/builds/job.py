@@ -177,6 +177,7 @@ class Job:
             self.on_end()
             result = {"image": made.image, "image_id": made.image_id, "pack": made.pack}
             self.log.finish(BuildState.READY, "The image is ready.", time.time(), result=result)
+            self._line.leave(self._record.id)
             await self._tidy()
         finally:
             self._line.leave(self._record.id)

@@ -135,6 +135,8 @@ class Works:
         self._forecast.learn(map(past_of, past))
         await recovery.remove_strays(found)
         for record in found:
+            if record.id in self.live:  # taken up before the engine went away in the middle of this
+                continue
             log = await recovery.judge(record)
             if log is not None and log.done:
                 log.close()
