@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from versatilehub.policy_keys import KEYS, TOPICS
 from versatilehub.policy_types import Profile
+from versatilehub.spec_values import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """What of a limit is in use: *amount* in the unit of the limit, *names* of what uses it."""
+    """What of a limit is in use: *amount* in the unit of the limit, *names* of what uses it; *size*: the amount is bytes."""
 
     amount: float
     names: tuple[str, ...] = ()
+    size: bool = False
 
     def __str__(self) -> str:
         count = f"{self.amount:.1f}".removesuffix(".0")
+        if self.size:
+            count = f"{self.amount / UNITS['M']:.0f}M"
         return f"{count}: {', '.join(self.names)}" if self.names else count
 
 

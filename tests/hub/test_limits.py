@@ -102,6 +102,7 @@ def test_the_page_says_what_is_enforced(site: HubProcess, ada: Person) -> None:
     assert ["no limit", "1: the default server", "versatilehub's default"] == page["running_max"]
     assert (page["pids_max"], host["PidsLimit"]) == (["600", "–not counted", "group staff"], 600)
     assert (page["memory_max"][0], page["memory_max"][2]) == ("4G", "group physics")
+    assert page["memory_max"][1].endswith("M: the default server")
     assert page["cpus_max"][0] == "0.5"
     assert "cpu_limit" in page["cpus_max"][2]
     assert host["CpuQuota"] / host["CpuPeriod"] == 0.5

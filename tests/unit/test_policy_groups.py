@@ -194,6 +194,7 @@ def test_the_page_has_every_key_with_its_use() -> None:
     assert ("2G", "2 hours", "no limit", "no") == tuple(
         rows[key].value for key in ("memory_max", "idle_timeout", "home_max", "scratch")
     )
+    assert "380M: lab1" == str(Use(amount=380 * 2**20, names=("lab1",), size=True))
     assert list(TOPICS) == [topic for topic, of in limits.topics if of]
 
 

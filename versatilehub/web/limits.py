@@ -12,6 +12,7 @@ from jupyterhub.handlers.base import BaseHandler
 from tornado.web import HTTPError, authenticated
 
 from versatilehub import accounting
+from versatilehub.errors import EngineFailure
 from versatilehub.events import Kind
 from versatilehub.policy_explain import Limits, Use, explain
 from versatilehub.runtime import VersatileHub
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 async def limits_of(hub: VersatileHub, owner: Any) -> Limits:
-    """Return what *owner* may, and what of it is in use now; figures of an hour ago are in the database half a second later."""
+    """Return what *owner* may, and what of it is in use now."""
     found = entitlement_of(hub, owner)
     usage = usage_of(owner)
     now = datetime.now(UTC)
@@ -38,9 +39,23 @@ async def limits_of(hub: VersatileHub, owner: Any) -> Limits:
         ),
     }
     name = owner.name
-    return explain(
-        name, found, {**counts, **await hub.store.run(lambda session: _recorded(session, name, now))}
-    )
+    recorded = await hub.store.run(lambda session: _recorded(session, name, now))
+    return explain(name, found, {**counts, **recorded, **await _measured(hub, name)})
+
+
+async def _measured(hub: VersatileHub, owner: str) -> Mapping[str, Use]:
+    """Return what the largest server and the fullest volume use; nothing while Docker does not answer."""
+    try:
+        use = await hub.usage.use()
+    except EngineFailure:
+        return {}
+    servers = [(one.memory, one.server) for one in use.servers if one.owner == owner]
+    volumes = [(one.used, one.server) for one in use.volumes if one.owner == owner]
+    return {
+        key: Use(amount=size, names=(server or "the default server",), size=True)
+        for key, found in (("memory_max", servers), ("server_volume_max", volumes))
+        for size, server in sorted(found)[-1:]
+    }
 
 
 def entitlement_of(hub: VersatileHub, owner: Any) -> Entitlement:
