@@ -98,7 +98,12 @@ from jupyter_client import BlockingKernelClient
 client = BlockingKernelClient(connection_file=glob.glob("/tmp/jupyter-runtime/kernel-*.json")[0])
 client.load_connection_file()
 client.start_channels()
-client.wait_for_ready(timeout=60)
+while True:
+    try:
+        client.wait_for_ready(timeout=60)
+        break
+    except RuntimeError:  # "died", while it has not begun to live on a busy machine
+        time.sleep(0.2)
 client.execute("import os, time\\nwhile not os.path.exists('/tmp/enough'): time.sleep(0.1)")
 time.sleep(1)
 """

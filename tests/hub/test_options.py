@@ -48,7 +48,12 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str, list[str]]] = {
     "placement": ({"image": BASE, "placement": "moon"}, 400, "invalid_spec", ["moon", "home"]),
     "credentials": ({"image": BASE, "credentials": "ssh"}, 400, "invalid_spec", ["ssh", "none"]),
     "credentials-off": ({"image": BASE, "credentials": "env"}, 403, "not_offered", ["credentials"]),
-    "idle-timeout-off": ({"image": BASE, "idle_timeout": 60}, 403, "not_offered", ["idle_timeout"]),
+    "idle-timeout-too-long": (
+        {"image": BASE, "idle_timeout": 86401},
+        403,
+        "idle_timeout_out_of_range",
+        ["may stay for"],
+    ),
     "workspace-off": ({"workspace": "course"}, 403, "not_offered", ["workspace"]),
     "collaborators-off": ({"image": BASE, "collaborators": ["bob"]}, 403, "not_offered", ["collaborators"]),
     "mounts-off": (
