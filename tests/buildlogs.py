@@ -9,8 +9,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tests.expected_causes import EXPECTED
 from versatilehub.builds.events import BuilderLine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from versatilehub.builds.failure_rule import Rule
 
 FOLDER = Path(__file__).parent / "data" / "build_logs"
 KEPT = 60
@@ -56,3 +63,9 @@ def recorded(name: str) -> RecordedLog:
 def names() -> tuple[str, ...]:
     """Return the names of all."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+
+
+def shown_by(rules: Iterable[Rule]) -> list[str]:
+    """Return the names of the logs that show a row of *rules*."""
+    codes = {rule.code for rule in rules}
+    return [name for name, (code, _, _) in sorted(EXPECTED.items()) if code in codes]

