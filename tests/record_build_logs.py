@@ -210,7 +210,7 @@ CASES: dict[str, dict[str, Entry]] = {
         "RUN wget -nv https://pypi.org/simple/numppy-of-nobody-at-all/",
     ),
     "git_login": docker(
-        "RUN (python3 s.py & sleep 1; GIT_TERMINAL_PROMPT=0 git clone http://127.0.0.1:8000/a/b)"
+        "RUN (python3 s.py & sleep 6; GIT_TERMINAL_PROMPT=0 git clone http://127.0.0.1:8000/a/b)"
     )
     | {"s.py": LOCKED},
     "git_ssh": docker("RUN GIT_SSH_COMMAND='ssh -o ConnectTimeout=2' git clone git@127.0.0.1:a/b"),
