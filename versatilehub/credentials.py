@@ -78,14 +78,19 @@ class Credentials:
 
     async def find(self, user: Any, url: str) -> Login | None:
         """Return *user*'s login for the host of *url*: the stored one, else that of the OAuth login; None for neither."""
-        address, owner, now = split_url(url), _owner(user), datetime.now(UTC)
+        address, owner = split_url(url), _owner(user)
         if not self._may_carry(user, address.origin):
             return None
-        sealed = await self._store.run(lambda session: table.sealed(session, owner, address.origin, now))
+        sealed = await self._store.run(lambda session: table.sealed(session, owner, address.origin))
         if sealed is not None:
             return await _open(owner, address.origin, sealed)
         left = await self._left_by_login(user)
         return left if left is not None and left.is_for(url) else None
+
+    async def note_use(self, user: Any, login: Login) -> None:
+        """Note that the host took a stored login of *user*, for the list they see."""
+        owner, now = _owner(user), datetime.now(UTC)
+        await self._store.run(lambda session: table.note_use(session, owner, login.origin, now))
 
     async def of(self, name: str, url: str) -> Login | None:
         """Return the same of the person called *name*; None for somebody the hub does not know any more."""

@@ -68,6 +68,8 @@ class CredentialTraits(HasTraits):
         login = await self.credentials.find(user, source.url) if source.is_git else None
         rules = self.policy_of(user).sources
         resolved = await resolver.resolve(source, rules, self.asking, login=login)
+        if login is not None and resolved.private:
+            await self.credentials.note_use(user, login)
         return resolved, user.name if login is not None else ""
 
     async def check_reads(self, user: Any, urls: Iterable[str]) -> None:

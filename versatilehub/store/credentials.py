@@ -39,7 +39,7 @@ class CredentialRow(Base):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """What may be shown of a stored login: all but its secret. *used* is when git last asked for it, None for never."""
+    """What may be shown of a stored login: all but its secret. *used* is when its host last took it, None for never."""
 
     id: int
     origin: str
@@ -91,13 +91,16 @@ def listed(session: Session, owner: str) -> tuple[Credential, ...]:
     return tuple(_shown(row) for row in rows)
 
 
-def sealed(session: Session, owner: str, origin: str, at: datetime) -> bytes | None:
-    """Return the sealed login of one person for one host and note its use; None when there is none."""
+def sealed(session: Session, owner: str, origin: str) -> bytes | None:
+    """Return the sealed login of one person for one host; None when there is none."""
     where = CredentialRow.owner == owner, CredentialRow.origin == origin
-    found = session.scalar(select(CredentialRow.sealed).where(*where))
-    if found is not None:
-        session.execute(update(CredentialRow).where(*where).values(used=at))
-    return found
+    return session.scalar(select(CredentialRow.sealed).where(*where))
+
+
+def note_use(session: Session, owner: str, origin: str, at: datetime) -> None:
+    """Note that a host took a login."""
+    where = CredentialRow.owner == owner, CredentialRow.origin == origin
+    session.execute(update(CredentialRow).where(*where).values(used=at))
 
 
 def remove(session: Session, owner: str, number: int) -> bool:
