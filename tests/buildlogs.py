@@ -1,6 +1,6 @@
 """Recorded ends of real failed builds: ``tests/data/build_logs/<name>.json``, written by `tests.record_build_logs`.
 
-`origin` is "built" for a log of a real build of `files` by this project's builder, else the address of the public
+`origin` is "built" for a log of a real build of `files` by this project's builder, else how it came about: the address of the public
 report whose message form it has, where the tool itself is not to be had here.
 """
 

@@ -44,6 +44,11 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
         "Dockerfile",
         "The Debian package “curl” has no version 1.0-1 in this release.",
     ),
+    "apt_unmet": (
+        "apt_conflict",
+        "Dockerfile",
+        "The Debian package “p” needs “nosuch-package”, which cannot be installed.",
+    ),
     "base_unknown": (
         "base_image_not_found",
         "Dockerfile",
@@ -63,9 +68,13 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "conda_conflict": (
         "conda_conflict",
         "environment.yml",
-        "The conda packages of this environment contradict each other.",
+        "The conda packages contradict each other, “python” among them.",
     ),
-    "conda_conflict_old": ("build_failed", "environment.yml", "A build step failed (exit code 1): “RUN x”."),
+    "conda_conflict_old": (
+        "conda_conflict",
+        "environment.yml",
+        "The conda packages contradict each other, “snowflake-connector-python-2.0.2-py38_0” among them.",
+    ),
     "conda_unknown": (
         "conda_package_not_found",
         "environment.yml",
@@ -138,7 +147,16 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
         "Dockerfile",
         "“./tool” is no program of this machine: built for another processor, or a script without a first line.",
     ),
-    "git_login": ("network", "Dockerfile", "A step needed gitlab.com, which cannot be reached from here."),
+    "forks": (
+        "too_many_processes",
+        "Dockerfile",
+        "A step of the build started more processes than a build may have.",
+    ),
+    "git_login": (
+        "git_needs_login",
+        "Dockerfile",
+        "A step asks http://127.0.0.1:8000 for a repository that needs a login, and a build has none.",
+    ),
     "git_ssh": (
         "git_over_ssh",
         "Dockerfile",
@@ -165,6 +183,7 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
         "Dockerfile",
         "There is no command “jupyter nosuchcommand” in the image.",
     ),
+    "killed": ("out_of_memory", "Dockerfile", "A step of the build used more memory than a build may have."),
     "linker": (
         "library_missing",
         "Dockerfile",
@@ -177,13 +196,23 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     ),
     "make": ("make_failed", "Makefile:2", "`make` could not make “all”."),
     "make_no_target": ("make_failed", "Dockerfile", "`make` could not make “install”."),
-    "no_space_shm": ("disk_full", "Dockerfile", "There was no space left on the disk of a build step."),
+    "memory": ("out_of_memory", "Dockerfile", "A step of the build used more memory than a build may have."),
+    "no_space_shm": ("disk_full", "Dockerfile", "There was no space left to write “/dev/shm/x”."),
     "not_an_archive": ("archive_damaged", "Dockerfile", "A file that a step unpacks is no archive."),
     "not_executable": (
         "script_not_executable",
         "Dockerfile",
         "The script “./prepare.sh” may not be executed.",
     ),
+    "npm_conflict": ("npm_conflict", "Dockerfile", "The npm packages asked for contradict each other."),
+    "npm_json": ("npm_json", "Dockerfile", "package.json is not JSON."),
+    "npm_lock": ("npm_lock_missing", "Dockerfile", "`npm ci` needs a package-lock.json, which is not there."),
+    "npm_unknown": (
+        "npm_package_not_found",
+        "Dockerfile",
+        "No npm package “nosuch-package-of-nobody-at-all@*” exists.",
+    ),
+    "npm_version": ("npm_package_not_found", "Dockerfile", "No npm package “left-pad@99” exists."),
     "permission_denied": ("permission_denied", "Dockerfile", "A step may not write “/usr/bin/x”."),
     "pip_bad_line": (
         "requirements_syntax",
@@ -199,6 +228,11 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
         "compiler_missing",
         "Dockerfile",
         "A package has to be compiled and there is no compiler.",
+    ),
+    "pip_conflict": (
+        "package_conflict",
+        "Dockerfile",
+        "The Python packages “requests==2.31.0” and “urllib3==1.20” contradict each other.",
     ),
     "pip_externally_managed": (
         "python_managed",
@@ -220,10 +254,16 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
         "Dockerfile",
         "The package list names the file “req.txt”, which is not in the repository.",
     ),
+    "pip_offline": ("index_unreachable", "Dockerfile", "The package index 127.0.0.1 could not be asked."),
     "pip_package_unknown": (
         "package_not_found",
         "Dockerfile",
         "No Python package “numppy-of-nobody” can be installed: the name or version does not exist for this Python.",
+    ),
+    "pip_package_wrong_python": (
+        "python_version",
+        "Dockerfile",
+        "The package “old” does not run on Python 3.13.5.",
     ),
     "pip_pg_config": (
         "library_missing",
@@ -239,6 +279,11 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
         "package_build_failed",
         "Dockerfile",
         "The Python package “file:///srv/repo/old” could not be built.",
+    ),
+    "pip_unknown_host": (
+        "index_unreachable",
+        "Dockerfile",
+        "The package index pypi.invalid could not be asked.",
     ),
     "pip_version_unknown": (
         "package_not_found",
@@ -309,7 +354,9 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
         "Dockerfile",
         "The script “./nosuch.sh”, or the program that its first line names, is not there.",
     ),
+    "segfault": ("crashed", "Dockerfile", "A program of the build crashed (segmentation fault)."),
     "sudo": ("sudo_missing", "Dockerfile", "A step uses sudo, which images do not have."),
+    "tls": ("certificate", "Dockerfile", "The certificate of a download host is not trusted here."),
     "unreachable": ("network", "Dockerfile", "A step needed 192.0.2.1, which cannot be reached from here."),
     "user_unknown": (
         "user_unknown",
@@ -377,7 +424,11 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
         "requirements.txt",
         "No Python package “numppy-of-nobody” can be installed: the name or version does not exist for this Python.",
     ),
-    "uv_setup_fails": ("package_build_failed", "pyproject.toml", "A Python package could not be built."),
+    "uv_setup_fails": (
+        "package_build_failed",
+        "pyproject.toml",
+        "The Python package “demo” could not be built.",
+    ),
     "uv_version_unknown": (
         "package_not_found",
         "requirements.txt",

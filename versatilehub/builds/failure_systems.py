@@ -77,7 +77,7 @@ OTHER_LANGUAGES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         code="conda_conflict",
-        pattern=r"package (?P<what>\S+) requires (?P<other>[^,\n]+), but none of the providers"
+        pattern=r"package (?P<what>\S+) requires (?P<other>[^\n]+?), but none of the providers"
         r"|─ (?P<what2>[\w.-]+)[^\n]* is not installable because it (?:conflicts|requires)"
         r"|Could not solve for environment specs|LibMambaUnsatisfiableError|UnsatisfiableError",
         message="The conda packages contradict each other, “{}” among them.|The conda packages of this environment contradict each other.",
