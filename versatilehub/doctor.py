@@ -27,6 +27,8 @@ RUNC_FLOOR = (1, 1, 12)
 GIT_FLOOR = (2, 39, 4)
 #: File in the state folder with what the last start chose.
 STORAGE = "storage.json"
+#: File in the state folder with what the last comparison of volumes found.
+RECONCILED = "reconcile.json"
 #: Below this much free disk a build is likely to end for lack of it.
 FREE_BYTES = 5 * 1024**3
 
@@ -188,6 +190,28 @@ async def _storage(patient: Patient) -> Finding:
     return Finding(name="storage", level="ok", found=f"{name}: the file system keeps every cap{why}")
 
 
+async def _volumes(patient: Patient) -> Finding:
+    try:
+        report = json.loads((patient.state / RECONCILED).read_text())
+        waiting = [one for one in report["findings"] if not one["done"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return Finding(name="volumes", level="ok", found="not compared with the hub's records yet")
+    if report.get("problem"):
+        found = f"not compared with the hub's records: {report['problem']}"
+        return Finding(
+            name="volumes", level="warn", found=found, advice="Look at the engine; it is tried again."
+        )
+    if not waiting:
+        return Finding(name="volumes", level="ok", found="Docker and the hub's records agree")
+    codes = ", ".join(sorted({str(one["code"]) for one in waiting}))
+    return Finding(
+        name="volumes",
+        level="warn",
+        found=f"{len(waiting)} do not fit the hub's records: {codes}",
+        advice="versatilehub volumes ls says which, and why.",
+    )
+
+
 async def _state(patient: Patient) -> Finding:
     if not patient.state.exists():
         return Finding(name="state", level="ok", found=f"{patient.state} is made at the first start")
@@ -219,6 +243,7 @@ CHECKS: tuple[Callable[[Patient], Awaitable[Finding]], ...] = (
     _firewall,
     _disk,
     _storage,
+    _volumes,
     _state,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,3 +83,24 @@ async def test_no_state_folder_yet(tmp_path: Path) -> None:
     state, network = (next(f for f in found if f.name == name) for name in ("state", "network"))
 
     assert ("ok", "ok") == (state.level, network.level)
+
+
+@pytest.mark.req("P14")
+@pytest.mark.parametrize(
+    ("report", "level", "words"),
+    [
+        (None, "ok", "not compared"),
+        ({"findings": []}, "ok", "agree"),
+        ({"findings": [{"code": "orphan", "done": True}]}, "ok", "agree"),
+        ({"findings": [{"code": "removal_pending", "done": False}]}, "warn", "1 do not fit the hub's records: removal_pending"),
+        ({"findings": [], "problem": "Docker is away."}, "warn", "Docker is away"),
+        ([], "ok", "not compared"),
+    ],
+)  # fmt: skip
+async def test_volumes_that_do_not_fit(tmp_path: Path, report: object, level: str, words: str) -> None:
+    """What the hub's last comparison left is a warning that says where to read more."""
+    if report is not None:
+        (tmp_path / "reconcile.json").write_text(json.dumps(report))
+    found = (await findings(tmp_path))["volumes"]
+
+    assert (level, True) == (found.level, words in found.found)
