@@ -41,7 +41,8 @@ def hub_view(settings: Mapping[str, Any]) -> tuple[list[HubServer], dict[str, st
         ours = known or {}
         volumes = tuple(filter(None, (ours.get("volume", ""), ours.get("disk", ""))))
         active = server_id is not None or _pending(settings["users"], user_id, name)
-        found = {"owner": owner, "owner_key": key, "name": name}
+        container = str((state or {}).get("object_id") or "")
+        found = {"owner": owner, "owner_key": key, "name": name, "container": container}
         servers.append(HubServer(**found, volumes=volumes, active=active, stateless=known is None))
     return servers, {key: name for name, key in accounts.values()}
 

@@ -149,10 +149,10 @@ class VersatileMixin(OptionsMixin, ImagesMixin, LifetimeMixin, StorageMixin):
         self._environment_now = environment
         self.set_limits(spec)
         if spec is not None and spec.open:
-            folder = self.resolved.name if self.resolved and spec.placement == "home" else ""
+            folder = self.resolved.name if self.resolved and self.home_now else ""
             self.default_url = "/" + open_url(spec.open, folder)
         await self.make_way(environment)
-        if self.resolved is not None and self.volume and self.placed != _content_of(self.resolved):
+        if self.resolved is not None and self.home_now and self.placed != _content_of(self.resolved):
             self._to_place = environment, self.resolved
             self.placing = _content_of(self.resolved)
             self.save_state()

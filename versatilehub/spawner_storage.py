@@ -33,6 +33,8 @@ class StorageMixin(RecordMixin):
 
     #: What this start mounts beside the home.
     granted: tuple[GrantedMount, ...] = ()
+    #: The volume this start has at its home; "" without one, whatever volume the server had before.
+    home_now: str = ""
 
     @property
     def owner(self) -> Owner:
@@ -63,7 +65,7 @@ class StorageMixin(RecordMixin):
 
     async def have_storage(self, spec: LaunchSpec | None, environment: Environment) -> tuple[str, MountPlan]:
         """Make what is to be mounted; return the home's volume ("" for none) and the plan."""
-        home_volume = await self._home(spec)
+        home_volume = self.home_now = await self._home(spec)
         self.granted = await self.grant(spec, environment.home)
         extra = [one.planned(await self._source(one)) for one in self.granted]
         plan = plan_mounts(
@@ -122,9 +124,11 @@ class StorageMixin(RecordMixin):
         home = environment.home
         inside = [one.at.removeprefix(f"{home}/") for one in self.granted if one.at.startswith(f"{home}/")]
         wanted = [path for path in inside if path not in self.points]
-        if wanted and self.volume:
+        if wanted and self.home_now:
             uid, _, gid = environment.user.partition(":")
-            await self.runtime.volume_files.have_folders(self.volume, wanted, uid=int(uid), gid=int(gid or 0))
+            await self.runtime.volume_files.have_folders(
+                self.home_now, wanted, uid=int(uid), gid=int(gid or 0)
+            )
             self.points = sorted({*self.points, *wanted})
             self.save_state()
 

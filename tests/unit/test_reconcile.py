@@ -169,8 +169,17 @@ def test_many_at_once_wait_for_an_operator() -> None:
         ([server()], True, OLD, ("stray_container", Act.STOP_CONTAINER, True)),
         ([server()], False, OLD, None),
         ([server(active=True)], True, OLD, None),
+        ([replace(server(active=True), owner="anna", container="c")], True, OLD, None),
     ],
-    ids=["gone", "gone and stopped", "young", "not known to run", "resting", "at work"],
+    ids=[
+        "gone",
+        "gone and stopped",
+        "young",
+        "not known to run",
+        "resting",
+        "at work",
+        "of a renamed account",
+    ],
 )
 def test_containers(
     servers: list[HubServer], running: bool, created: datetime, expected: tuple[str, Act, bool] | None

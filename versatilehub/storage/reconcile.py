@@ -56,7 +56,7 @@ class Found:
 class HubServer:
     """A server as the hub has it: *volumes* are those its state names, *active* is running or on its way.
 
-    *stateless*: its state has nothing of ours (another spawner with our hooks, or never started), so it may have any of its name.
+    *container* is the id its state names, which stays when its owner is renamed. *stateless*: its state has nothing of ours (another spawner with our hooks, or never started), so it may have any of its name.
     """
 
     owner: str
@@ -65,6 +65,7 @@ class HubServer:
     volumes: tuple[str, ...] = ()
     active: bool = False
     stateless: bool = False
+    container: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +218,10 @@ def _orphan(record: VolumeRecord, scene: Scene, now: datetime) -> str:
 def _containers(scene: Scene, rules: Rules, now: datetime) -> Iterator[Finding]:
     """Containers of servers that are gone, or that run and the hub does not know it; one that rests may be resumed."""
     active = {(server.owner, server.name): server.active for server in scene.servers}
+    named = {server.container for server in scene.servers if server.active and server.container}
     for one in scene.containers:
+        if one.name in named:
+            continue
         at_work = active.get((one.owner, one.server))
         if at_work or (at_work is False and not one.running):
             continue
