@@ -21,7 +21,7 @@ from traitlets.config.loader import LazyConfigValue
 from versatilehub.commands import deployment
 from versatilehub.config_culling import only_reports_count
 from versatilehub.config_services import add_services
-from versatilehub.errors import EngineFailure, InvalidInput
+from versatilehub.errors import EngineFailure, InvalidInput, StoreFailure
 from versatilehub.networks import NetworkPlan, in_own_loop, prepare
 from versatilehub.runtime import VersatileHub
 from versatilehub.runtime_storage import require_storage
@@ -251,14 +251,14 @@ async def resume() -> None:
     runtime = VersatileHub.of(app.users.settings, config=app.config, log=app.log)
     await asyncio.gather(runtime.prepare_storage(), _recover(runtime))
     runtime.look_after_volumes()
-    _keep_warm(runtime)
+    await _keep_warm(runtime)
     await runtime.usage.watch()
 
 
-def _keep_warm(runtime: VersatileHub) -> None:
+async def _keep_warm(runtime: VersatileHub) -> None:
     try:
-        runtime.warmer.watch()
-    except InvalidInput as error:
+        await runtime.keep_warm()
+    except (InvalidInput, StoreFailure) as error:
         log.error("Nothing is made ahead: %s %s", error.message, error.hint)  # noqa: TRY400  # an administrator's slip
 
 

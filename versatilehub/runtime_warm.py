@@ -18,6 +18,7 @@ from versatilehub.images.warming import Warmer
 
 if TYPE_CHECKING:
     from versatilehub.builds.jobs import Builds
+    from versatilehub.images.book import ImageBook
     from versatilehub.images.warm import WarmEntry
     from versatilehub.policy import Policy
     from versatilehub.resolver import Asking
@@ -46,6 +47,9 @@ class WarmTraits(HasTraits):
         def store(self) -> Store: ...  # noqa: D102
 
         @cached_property
+        def image_book(self) -> ImageBook: ...  # noqa: D102
+
+        @cached_property
         def builds(self) -> Builds: ...  # noqa: D102
 
         @property
@@ -69,12 +73,18 @@ class WarmTraits(HasTraits):
         """What makes the images of the warm list; raises `InvalidInput` for an entry that cannot be read."""
         return Warmer(self.store, read_entries(self.warm, self.policy.sources), self._make_ahead)
 
+    async def keep_warm(self) -> None:
+        """Begin to look after the warm list, and let go of what is no longer on it; raises as `warmer`."""
+        self.warmer.watch()
+        await self.image_book.forget_warm(entry.key for entry in self.warmer.entries)
+
     async def _make_ahead(self, entry: WarmEntry) -> str:
         resolved = await resolver.resolve(entry.source, self.policy.sources, self.asking)
         outcomes: list[str] = []
-        await self.builds.ensure(
+        environment = await self.builds.ensure(
             resolved, lambda event: outcomes.append(event.outcome), Wish(lane="prebuild")
         )
+        await self.image_book.keep_warm(environment.image_id, entry.key, str(entry))
         return outcomes[-1] or "ok"
 
     async def webhook_secret(self) -> str:

@@ -6,8 +6,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+import docker.errors
+
 from versatilehub.builds.events import BuildEvent, BuildState
-from versatilehub.errors import EngineFailure, RegistryUnavailable, StoreFailure
+from versatilehub.errors import EngineFailure, NotInRegistry, RegistryUnavailable, StoreFailure
 from versatilehub.spawner_stock import StockMixin
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ _PAUSE = 0.5
 """Seconds between two looks at an image that is being removed."""
 
 
+class MissingImage(NotInRegistry, docker.errors.NotFound):
+    """No such image, here or where it would be pulled from: also what callers of stock's `pull_image` expect."""
+
+
 class ImagesMixin(StockMixin):
     """Images, pulled and held."""
 
@@ -33,9 +39,13 @@ class ImagesMixin(StockMixin):
         A registry that does not answer is no reason not to start from the image that is here.
         """
         registry = self.runtime.registry
-        if image == self._settled or self.pull_policy in {"skip", "never"}:
+        if image == self._settled or self.pull_policy == "skip":
             return
         here = await registry.is_here(image)
+        if self.pull_policy == "never" and not here:
+            raise MissingImage(
+                f"There is no image {image} on this machine.", hint="Ask an administrator to add it."
+            )
         if here and self.pull_policy != "always":
             return
         self._pulling(f"Pulling {image}")
@@ -45,6 +55,8 @@ class ImagesMixin(StockMixin):
             if not here:
                 raise
             self._pulling(f"Not pulled, the image on this machine is used: {error.message}", outcome="cached")
+        except NotInRegistry as error:
+            raise MissingImage(error.message, hint=error.hint) from error
         else:
             self._pulling(f"Pulled {image}", outcome="ok")
 
@@ -71,17 +83,21 @@ class ImagesMixin(StockMixin):
 
         One that is being removed just now is had anew. A database that is away keeps nobody from starting.
         """
-        for _ in range(_TRIES):
+        for tries in range(_TRIES):
             environment = await have()
-            try:
-                mine = await self.runtime.image_book.launched(environment.image_id, self.user.name, self.name)
-            except StoreFailure as error:
-                self.log.warning("%s: the launch is not on record: %s", self._log_name, error.message)
-                return environment
-            if mine and await self.runtime.registry.is_here(environment.image_id):
+            # Whoever removes it may have been killed: what is still here after a while is taken.
+            if await self._take(environment.image_id, sure=tries == _TRIES - 1):
                 return environment
             await asyncio.sleep(_PAUSE)
         raise EngineFailure("The image is removed as often as it is made.", hint="Tell an administrator.")
+
+    async def _take(self, image: str, *, sure: bool) -> bool:
+        try:
+            mine = await self.runtime.image_book.launched(image, self.user.name, self.name, sure=sure)
+        except StoreFailure as error:
+            self.log.warning("%s: the launch is not on record: %s", self._log_name, error.message)
+            return True
+        return mine and await self.runtime.registry.is_here(image)
 
     async def delete_forever(self) -> None:
         """The server's record goes: it needs its image no longer."""

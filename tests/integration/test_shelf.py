@@ -260,10 +260,30 @@ async def test_a_launch_and_a_removal_exclude_each_other(site: Site) -> None:
     record = await site.shelf.find(image)
     async with site.book.doomed(record):
         assert not await site.book.launched(image, "ada", "")
+        assert await site.book.launched(image, "ada", "", sure=True)
     with pytest.raises(ZeroDivisionError):
         async with site.book.doomed(record):
             raise ZeroDivisionError
     assert await site.book.launched(image, "ada", "")
+
+
+async def test_what_is_kept_warm_moves(site: Site) -> None:
+    """An entry of the warm list holds the image it came to last, until it is off the list; a new name is seen at once."""
+    old, new = [await make_image(site.engine, f"vh-build/{site.word}:{n}", built=OLD + n) for n in range(2)]
+
+    async def held() -> list[str]:
+        found = (await site.shelf.inventory()).images
+        return [one.id for one in found if any("the warm list (course)" in str(use) for use in one.uses)]
+
+    await site.book.keep_warm(old, "k1", "course")
+    assert [old] == await held()
+    await site.book.keep_warm(new, "k1", "course")
+    await site.book.forget_warm(["k1"])
+    assert [new] == await held()
+    await site.book.forget_warm(["k2"])
+    assert [] == await held()
+    await site.engine.images.tag(new, f"vh-build/{site.word}", "latest")
+    assert new == (await site.shelf.find(f"vh-build/{site.word}:latest")).id
 
 
 async def test_an_image_that_comes_into_use_stays(site: Site) -> None:

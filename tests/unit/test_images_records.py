@@ -31,10 +31,13 @@ def child(name: str, *, size: int = 30, labels: dict[str, str] | None = None) ->
 
 
 def test_shared_layers_are_counted_once() -> None:
-    """What another image has as well is shared, the rest is an image's own; only this hub's images are listed."""
+    """What another image has as well is shared, the rest is an image's own; only what this hub built or pulled is listed."""
     foreign = Facts(id="sha256:f", labels={**LABELS, "versatilehub.hub": "h2"}, layers=("l1", "x"), size=1)
     found = {one.name: one for one in records([BASE, child("a"), child("c", size=5), foreign], "h1", {}, {})}
 
+    pulled = records([foreign], "h1", {"sha256:f": Known(published="r/x@sha256:1")}, {})
+
+    assert ["sha256:f"] == [one.id for one in pulled]
     assert {"vh-build/a:1", "vh-build/c:1"} == found.keys()
     assert (130, 30, 100) == (
         found["vh-build/a:1"].size,

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 import re
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -23,7 +24,7 @@ from versatilehub.errors import (
 from .transport import LONG, NORMAL, Transport, translated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
 _REFUSED: Final = re.compile(
     r"unauthorized|no basic auth credentials|authentication required|access denied|denied:|forbidden|\b40[13]\b",
@@ -123,7 +124,7 @@ class Registries:
 
     async def _lines(
         self, path: str, params: Mapping[str, Any], login: Login | None
-    ) -> AsyncIterator[Mapping[str, Any]]:
+    ) -> AsyncGenerator[Mapping[str, Any]]:
         async with (
             translated(path, None),
             self._docker.stream("POST", path, params=params, headers=_headers(login)) as answer,
@@ -139,7 +140,7 @@ class Registries:
 
 
 async def _follow(
-    lines: AsyncIterator[Mapping[str, Any]],
+    lines: AsyncGenerator[Mapping[str, Any]],
     name: str,
     watch: Callable[[Transfer], None],
     *,
@@ -150,7 +151,7 @@ async def _follow(
     layers: dict[str, bool] = {}
     digest = ""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds), aclosing(lines):
             while (line := await asyncio.wait_for(anext(lines, None), idle)) is not None:
                 if "error" in line:
                     _raise(str(line["error"]), name)

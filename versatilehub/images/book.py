@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from versatilehub.errors import ImageInUse
 from versatilehub.images.records import ImageRecord, Known, Need, Use
 from versatilehub.store import images as table
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from versatilehub.store import Store
     from versatilehub.store.images import Publication
+
+_WARM: Final = "warm:"
 
 
 class ImageBook:
@@ -49,15 +51,19 @@ class ImageBook:
             workspace = need.owner.removeprefix("workspace:")
             if need.what == "pin" and workspace != need.owner:
                 use = Use(what="workspace", name=workspace)
+            elif need.what == "pin" and need.owner.startswith(_WARM):
+                use = Use(what="pin", owner="the warm list", name=need.name)
             found.setdefault(need.image_id, []).append(use)
         return found
 
-    async def launched(self, image: str, owner: str, server: str) -> bool:
-        """Write down that a server starts from an image; False while somebody is removing it: have it made again then."""
+    async def launched(self, image: str, owner: str, server: str, *, sure: bool = False) -> bool:
+        """Write down that a server starts from an image; False while somebody removes it, unless *sure*: have it anew then."""
         if self._store is None:
             return True
         now = table.utc(time.time())
-        return await self._store.run(lambda session: table.launched(session, image, owner, server, now))
+        return await self._store.run(
+            lambda session: table.launched(session, image, owner, server, now, sure=sure)
+        )
 
     async def server_gone(self, owner: str, server: str) -> None:
         """Forget which image a server ran last."""
@@ -79,6 +85,18 @@ class ImageBook:
         if self._store is not None:
             now = table.utc(time.time())
             await self._store.run(lambda session: table.pin(session, image, owner, reason, now))
+
+    async def keep_warm(self, image: str, key: str, entry: str) -> None:
+        """Pin what an entry of the warm list came to, in the place of what it came to before."""
+        if self._store is not None:
+            now = table.utc(time.time())
+            await self._store.run(lambda session: table.move_pin(session, image, f"{_WARM}{key}", entry, now))
+
+    async def forget_warm(self, keys: Iterable[str]) -> None:
+        """Take back the pins of entries that are not on the warm list any more; *keys* are those that are."""
+        owners = frozenset(f"{_WARM}{key}" for key in keys)
+        if self._store is not None:
+            await self._store.run(lambda session: table.keep_pins(session, _WARM, owners))
 
     async def unpin(self, image: str, owner: str = "") -> int:
         """Take back the pins of *owner*, "" for all; return how many there were."""

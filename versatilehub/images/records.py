@@ -126,9 +126,11 @@ class Known:
     published: str = ""
 
 
-def is_ours(facts: Facts, hub: str) -> bool:
-    """Tell whether an image is one this hub built: only those are ever removed."""
-    return facts.labels.get("versatilehub.hub") == hub and facts.labels.get("versatilehub.kind") == "image"
+def is_ours(facts: Facts, hub: str, known: Known | None = None) -> bool:
+    """Tell whether this hub built an image, or pulled it from its registry: only those are ever removed."""
+    if facts.labels.get("versatilehub.kind") != "image":
+        return False
+    return facts.labels.get("versatilehub.hub") == hub or bool(known and known.published)
 
 
 def records(
@@ -143,9 +145,9 @@ def records(
     children = built_on(facts)
     found = []
     for one in facts:
-        if not is_ours(one, hub):
-            continue
         mine = known.get(one.id, Known())
+        if not is_ours(one, hub, mine):
+            continue
         built = tuple(Use(what="image", name=name) for name in children.get(one.id, ()))
         record = _record(one, layered[one.id], (*uses.get(one.id, ()), *built))
         unique = sum(layer.size for layer in record.layers if counts[layer.chain] == 1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from versatilehub.errors import EngineConflict, EngineFailure, ImageInUse, VersatileHubError
+from versatilehub.errors import EngineConflict, EngineNotFound, ImageInUse, VersatileHubError
 from versatilehub.images import plan as planning
 from versatilehub.images.book import ImageBook
 from versatilehub.images.layers import Facts, chains
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from versatilehub.engine import Container, Engine, Image
+    from versatilehub.engine import Container, Engine
     from versatilehub.images.plan import Plan, Removal, Rules
     from versatilehub.storage.content import Contents
 
@@ -76,6 +76,7 @@ class Shelf:
         self._contents = contents
         self._probes = probes
         self._book = book or ImageBook()
+        self._seen: dict[str, Facts] = {}
 
     async def inventory(self) -> Inventory:
         """Return what there is now."""
@@ -97,7 +98,7 @@ class Shelf:
         hub = self._engine.hub
         return Inventory(
             images=tuple(records(images, hub, known, uses)),
-            others=tuple(chains(one.layers) for one in images if not is_ours(one, hub)),
+            others=tuple(chains(one.layers) for one in images if not is_ours(one, hub, known.get(one.id))),
         )
 
     async def find(self, text: str) -> ImageRecord:
@@ -188,33 +189,41 @@ class Shelf:
                 path.unlink(missing_ok=True)
 
     async def _facts(self) -> list[Facts]:
-        """Ask Docker for every image; one that goes meanwhile is left out. A history tells sizes and parents apart."""
+        """Return every image of the engine; what one is made of never changes, so Docker is asked for that only once."""
         some = asyncio.Semaphore(_AT_ONCE)
 
-        async def ask(listed: Image) -> Facts | None:
+        async def ask(image: str) -> None:
             async with some:
-                image = await self._engine.images.find(listed.id)
-                if image is None:
-                    return None
-                try:
-                    steps = await self._engine.images.history(image.id)
-                except EngineFailure:
-                    return None
-            labels = image.labels
-            return Facts(
-                id=image.id,
-                tags=image.tags,
-                digests=image.digests,
-                labels=labels,
-                size=image.size,
-                layers=image.layers,
-                steps=tuple((step.command, step.size) for step in steps),
-                parent=image.parent,
-                created=_moment(labels.get(f"{_LABEL}created", "")) or _moment(image.created),
-            )
+                found = await self._ask(image)
+            if found is not None:
+                self._seen[image] = found
 
-        found = await asyncio.gather(*(ask(one) for one in await self._engine.images.list({})))
-        return [one for one in found if one is not None]
+        listed = {one.id: one for one in await self._engine.images.list({})}
+        await asyncio.gather(*(ask(image) for image in listed.keys() - self._seen.keys()))
+        for image in self._seen.keys() - listed.keys():
+            del self._seen[image]
+        return [
+            replace(self._seen[one.id], tags=one.tags, digests=one.digests)
+            for one in listed.values()
+            if one.id in self._seen  # others went meanwhile
+        ]
+
+    async def _ask(self, name: str) -> Facts | None:
+        """Ask Docker what an image is made of; its history tells sizes and parents apart."""
+        try:
+            image = await self._engine.images.inspect(name)
+            steps = await self._engine.images.history(name)
+        except EngineNotFound:
+            return None
+        return Facts(
+            id=image.id,
+            labels=image.labels,
+            size=image.size,
+            layers=image.layers,
+            steps=tuple((step.command, step.size) for step in steps),
+            parent=image.parent,
+            created=_moment(image.labels.get(f"{_LABEL}created", "")) or _moment(image.created),
+        )
 
 
 def _use_of(container: Container) -> Use:

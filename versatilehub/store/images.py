@@ -110,10 +110,12 @@ class Publication:
     image_id: str
 
 
-def launched(session: Session, image_id: str, owner: str, server: str, now: datetime) -> bool:
-    """Write down that *owner* starts *server* from an image; False while somebody is removing that image."""
+def launched(  # a launch and when it was
+    session: Session, image_id: str, owner: str, server: str, now: datetime, *, sure: bool = False
+) -> bool:
+    """Write down that *owner* starts *server* from an image; False while somebody removes that image, unless *sure*."""
     row = _row(session, image_id)
-    if row.doomed_at is not None and now - row.doomed_at < _DOOM:
+    if not sure and row.doomed_at is not None and now - row.doomed_at < _DOOM:
         return False
     row.owner = row.owner or owner
     row.launches += 1
@@ -162,12 +164,25 @@ def pin(session: Session, image_id: str, owner: str, reason: str, now: datetime)
     session.merge(PinRow(image_id=image_id, owner=owner, reason=reason[:255], pinned_at=now))
 
 
+def move_pin(session: Session, image_id: str, owner: str, reason: str, now: datetime) -> None:
+    """Pin an image for *owner* in the place of any other it had pinned."""
+    session.execute(delete(PinRow).where(PinRow.owner == owner, PinRow.image_id != image_id))
+    pin(session, image_id, owner, reason, now)
+
+
+def keep_pins(session: Session, prefix: str, owners: frozenset[str]) -> None:
+    """Take back the pins of those whose name begins with *prefix*, but for *owners*."""
+    found = session.scalars(select(PinRow.owner).where(PinRow.owner.startswith(prefix, autoescape=True)))
+    gone = set(found) - owners
+    session.execute(delete(PinRow).where(PinRow.owner.in_(gone)))
+
+
 def unpin(session: Session, image_id: str, owner: str = "") -> int:
     """Take back the pins of *owner*, "" for everybody's; return how many there were."""
     query = delete(PinRow).where(PinRow.image_id == image_id)
     if owner:
         query = query.where(PinRow.owner == owner)
-    return int(session.execute(query.returning(PinRow.owner)).all().__len__())
+    return len(session.execute(query.returning(PinRow.owner)).all())
 
 
 def all_launches(session: Session) -> dict[str, Launches]:
