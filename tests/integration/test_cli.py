@@ -98,6 +98,7 @@ def test_doctor_on_this_machine(state: Path) -> None:
         "network",
         "firewall",
         "disk",
+        "storage",
         "state",
     } == found.keys()
     assert ("ok", "ok", "ok") == tuple(found[name]["level"] for name in ("engine", "images", "state"))
