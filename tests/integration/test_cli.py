@@ -100,6 +100,7 @@ def test_doctor_on_this_machine(state: Path) -> None:
         "disk",
         "storage",
         "state",
+        "volumes",
     } == found.keys()
     assert ("ok", "ok", "ok") == tuple(found[name]["level"] for name in ("engine", "images", "state"))
     assert "Docker" in found["engine"]["found"]
