@@ -77,6 +77,7 @@ class Run:
         self._attempt = attempt
         self._log = log
         self._pack = ""
+        self._away = False  # the engine was, since the last container that answered well
 
     async def run(self) -> Environment:
         """Return the environment, its image tagged; the log is at `probing` or `pushed` then. Raises `BuildFailed`.
@@ -88,6 +89,7 @@ class Run:
             try:
                 return await self._through()
             except EngineUnavailable:
+                self._away = True
                 if time.monotonic() > given_up:
                     raise
                 await asyncio.sleep(_RETRY)
@@ -168,7 +170,10 @@ class Run:
             message = f"This part of the build took longer than {limit:g} s."
             raise self._failure(replace(cause, message=message)) from error
         if line.kind == "result":
+            self._away = False
             return line.result
+        if self._away:  # what it says of itself is how the engine's end looked to it
+            raise interrupted()
         cause = failures.explain(line, tuple(self._log.tail))
         raise self._failure(cause, line.lines)
 
@@ -179,6 +184,7 @@ class Run:
                     await self._containers.hand_login_over(self._attempt)
                 return await self._follow(role)
             except EngineUnavailable:
+                self._away = True
                 await asyncio.sleep(_RETRY)  # an engine that restarts: its containers may still be there
             except EngineNotFound as error:
                 return await self._lost(role, error)
