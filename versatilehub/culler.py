@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
-import time
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 from jupyterhub_idle_culler import IdleCuller
+
+from versatilehub.hub_child import end_with_the_hub
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,6 @@ SCOPES = ("list:users", "read:users:activity", "read:servers", "delete:servers")
 SERVICE = "versatilehub-culler"
 #: Seconds an answer of the hub is waited for; listing thousands of servers takes some.
 PATIENCE = 60
-#: Seconds between two looks whether the hub is still there.
-PARENT_EVERY = 2
 OK = 200
 
 
@@ -109,17 +107,9 @@ async def seconds_between_passes(arbiter: Arbiter) -> int:
             await asyncio.sleep(5)
 
 
-def end_with(hub: int) -> None:
-    """End this process when its parent, the process *hub*, is gone: one that was killed ends no child, and its token is void."""
-    while os.getppid() == hub:
-        time.sleep(PARENT_EVERY)
-    log.warning("The hub is gone")
-    os._exit(0)
-
-
 def main() -> None:
     """Run until ended, at most as long as the hub that started it."""
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    end_with_the_hub()
     every = asyncio.run(seconds_between_passes(arbiter_from_environment()))
     IdleCuller.launch_instance(
         argv=[],

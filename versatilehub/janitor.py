@@ -18,6 +18,7 @@ import aiohttp
 
 from versatilehub.commands.deployment import load
 from versatilehub.errors import VersatileHubError
+from versatilehub.hub_child import end_with_the_hub
 from versatilehub.images.plan import DAY
 from versatilehub.store.builds import Wanted
 from versatilehub.store.builds import find as find_builds
@@ -106,6 +107,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="janitor: %(message)s")
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m versatilehub.janitor STATE-FOLDER")
+    end_with_the_hub()
     asyncio.run(run(Path(sys.argv[1])))
 
 

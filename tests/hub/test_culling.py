@@ -79,12 +79,13 @@ def of_kinds(hub: HubProcess, user: str, kinds: Collection[str]) -> list[Event]:
     return [one for one in happened(hub, user) if one.kind in kinds]
 
 
-def cullers(hub: HubProcess) -> list[Path]:
-    """Return the processes that cull for that hub."""
+def services(hub: HubProcess) -> list[Path]:
+    """Return the culler and the janitor of that hub, and those a hub before it left."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            ours = b"versatilehub.culler" in (process / "cmdline").read_bytes()
+            command = (process / "cmdline").read_bytes()
+            ours = any(name in command for name in (b"versatilehub.culler", b"versatilehub.janitor"))
             if ours and f":{hub.port + 81}/".encode() in (process / "environ").read_bytes():
                 found.append(process)
         except OSError:  # it has just ended
@@ -128,7 +129,7 @@ def test_a_kernel_that_computes_keeps_its_server(clocked: HubProcess, customer: 
     wait_for(computes, "the cell under way", seconds=60, step=0.3)
     clocked.kill()  # with it goes the hub's copy of the server's token
     clocked.start()
-    wait_for(lambda: len(cullers(clocked)) == 1, "the culler of the killed hub gone")
+    wait_for(lambda: len(services(clocked)) == 2, "the services of the killed hub gone")
     first = ends_at(clocked, customer)
 
     wait_for(

@@ -87,7 +87,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "hooks",
         "web",
     ),
-    ("doctor", "commands", "culler", "janitor"),
+    ("doctor", "commands", "culler", "hub_child", "janitor"),
     ("config", "config_*", "cli"),
 )
 
