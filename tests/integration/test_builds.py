@@ -95,7 +95,7 @@ async def test_the_image_carries_its_record(place: Site) -> None:
     [
         pytest.param(_dockerfile("RUN false"), "build_failed", "Dockerfile", id="step"),
         pytest.param(_dockerfile("RUN nosuchcommand"), "command_not_found", "Dockerfile", id="command"),
-        pytest.param({"Dockerfile": "RUM x\n"}, None, "Dockerfile", id="render"),
+        pytest.param({"binder/Dockerfile": "RUM x\n"}, None, "binder/Dockerfile:1", id="render"),
     ],
 )
 async def test_a_failure_is_typed_and_leaves_nothing(

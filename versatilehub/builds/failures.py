@@ -80,7 +80,14 @@ def explain(error: BuilderLine, lines: Sequence[str]) -> Cause:
     )
     if found is not None:
         # A file that the log itself names is nearer to the fault than the one the step belongs to.
-        return found.cause if found.exact else replace(found.cause, file=error.file or found.cause.file)
+        if found.exact:
+            return found.cause
+        place = (
+            (error.file.partition(":")[0] or found.cause.file)
+            if found.line
+            else error.file or found.cause.file
+        )
+        return replace(found.cause, file=f"{place}:{found.line}" if found.line else place)
     if error.code in _CODES:
         return _CODES[error.code]
     fallback = error.message or "The build failed."
@@ -97,6 +104,7 @@ def known(code: str) -> Cause:
 class _Found:
     cause: Cause
     exact: bool  # the log says in which file
+    line: str  # or only in which line of the file the step belongs to
 
 
 def _recognised(lines: Sequence[str]) -> _Found | None:
@@ -119,10 +127,10 @@ def _found(rule: Rule, match: re.Match[str]) -> _Found:
         )
 
     file, line = named("file") or rule.file, named("line")
-    where = f"{file}:{line}" if file and line else file
+    where = f"{file}:{line}" if named("file") and line else file
     message = _sentence(rule.message, what=named("what"), other=named("other"))
     cause = Cause(code=rule.code, message=message, hint=rule.hint, file=where)
-    return _Found(cause, exact=bool(named("file") or line))
+    return _Found(cause, exact=bool(named("file")), line=line)
 
 
 def _own_words(lines: Sequence[str]) -> list[str]:
