@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tests.hubprocess import HubProcess
 
 LINES = 300
-SPEAKS = f"FROM versatilehub/test-server\nRUN seq -f 'line %g.' {LINES}\nCOPY . /srv/repo/\n"
+# The content differs each time, so that the step after it is never one Docker kept.
+SPEAKS = f"FROM versatilehub/test-server\nCOPY . /srv/repo/\nRUN seq -f 'line %g.' {LINES}\n"
 SLEEPS = "FROM versatilehub/test-server\nRUN echo begun; sleep 300\n"
 FAILS = "FROM versatilehub/test-server\nRUN echo it breaks here; false\n"
 
