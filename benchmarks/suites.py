@@ -28,6 +28,7 @@ from benchmarks.hubs import (
     timed,
     together,
 )
+from benchmarks.image_builds import images
 from benchmarks.policy_check import policy_check
 from benchmarks.records import records
 from benchmarks.volume_create import volume_create
@@ -219,6 +220,7 @@ SUITES: Mapping[str, Callable[..., list[Figure]]] = {
     "spawn-10": spawn_10,
     "own-image": own_image,
     "builds": builds,
+    "images": images,
     "queue": queue,
     "records": records,
     "policy-check": policy_check,

@@ -158,6 +158,31 @@ def test_who_sees_and_removes_an_image(hub: HubProcess, forge: GitServer) -> Non
     assert 404 == ask(hub, hub.token, "GET", f"images/{image['id']}").status_code
 
 
+@pytest.mark.req("K9")
+def test_a_newer_build_shows_on_who_runs_the_old_one(hub: HubProcess, forge: GitServer) -> None:
+    """A server keeps its image when a newer commit is built, its owner sees that it is outdated, and a restart clears that."""
+    ada, bob = (hub.user(f"{one}{secrets.token_hex(3)}") for one in ("ada", "bob"))
+    name = f"r{secrets.token_hex(4)}"
+    repo = forge.repo(name, {"Dockerfile": f"FROM {BASE}\nCOPY . /srv/repo/\n", "a.txt": name})
+    token = token_of(hub, ada)
+
+    def running() -> list[bool]:
+        """Whether the image that ada's server runs is outdated."""
+        images = ask(hub, token, "GET", "images").json()
+        return [one["outdated"] for one in images if any(use["what"] == "running" for use in one["uses"])]
+
+    hub.run(ada, source=f"{forge.base}{name}")
+    assert running() == [False]
+    repo.commit({"Dockerfile": f"FROM {BASE}\nCOPY . /srv/repo/\n", "a.txt": "newer"})
+    hub.run(bob, source=f"{forge.base}{name}")
+    assert running() == [True]
+    hub.halt(ada)
+    hub.run(ada, source=f"{forge.base}{name}")
+    assert running() == [False]
+    hub.halt(ada)
+    hub.halt(bob)
+
+
 @pytest.mark.parametrize(
     "body",
     [{"older_than": "soon"}, {"keep": -1}, {"keep": True}, {"max_disk": "all"}, {"yes": "1"}, {"all": True}],

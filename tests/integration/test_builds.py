@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.gitrepos import Files
+    from tests.gitrepos import Files, Repo
     from tests.plugins.leftovers import SessionLabel
     from versatilehub.builds.jobs import Builds
     from versatilehub.builds.probe import Environment
@@ -72,6 +72,28 @@ async def test_twenty_askers_get_one_build(place: Site) -> None:
     assert found[0] == await builds.ensure(source, later.append)
     assert ["cached"] == [event.outcome for event in later]
     await until(place.gone, "containers and work volume gone")
+
+
+@pytest.mark.req("C22")
+async def test_only_later_layers_are_built_again(place: Site) -> None:
+    """A commit that changes a late file takes its early steps from the cache; one that changes an early file takes none."""
+    steps = (f"FROM {BASE}", "COPY early.txt /srv/early.txt", "RUN echo worked-hard", "COPY . /srv/repo/")
+    slow = {"Dockerfile": "\n".join(steps) + "\n"}
+    builds = place.builds()
+
+    async def cached(repo: Repo, **files: str) -> bool:
+        repo.commit({**slow, "unique.txt": unique, **files})
+        source = ResolvedSource(provider="git", url=f"{place.prefix}layers", commit=repo.head)
+        lines: list[str] = []
+        await builds.ensure(source, lambda event: lines.append(event.message))
+        step = next(line.split()[0] for line in lines if "RUN echo worked-hard" in line)
+        return f"{step} CACHED" in lines
+
+    unique = secrets.token_hex(8)
+    repo = place.repo("layers", {"early.txt": unique})
+    assert not await cached(repo, **{"early.txt": unique, "late.txt": "1"})
+    assert await cached(repo, **{"early.txt": unique, "late.txt": "2"})
+    assert not await cached(repo, **{"early.txt": unique + "!", "late.txt": "2"})
 
 
 async def test_the_image_carries_its_record(place: Site) -> None:
@@ -317,6 +339,7 @@ async def test_a_commit_that_is_not_there_fails_in_fetch(place: Site) -> None:
     assert await place.gone()
 
 
+@pytest.mark.req("S13")
 async def test_an_image_no_server_can_run_in_is_refused(place: Site) -> None:
     """An image without jupyterhub-singleuser fails with what to add, and does not stay."""
     source = place.source(

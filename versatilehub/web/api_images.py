@@ -16,11 +16,11 @@ from tornado.web import HTTPError
 
 from versatilehub.errors import InvalidInput
 from versatilehub.images.plan import DAY, Rules, parse_age, parse_disk
-from versatilehub.images.records import pick
+from versatilehub.images.records import is_outdated, pick
 from versatilehub.web.api import ApiHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from versatilehub.images.records import ImageRecord
 
@@ -42,7 +42,10 @@ class ImagesApi(ApiHandler):
 
     async def seen(self) -> list[ImageRecord]:
         """Return the images the asker may know of, with the uses they may know of."""
-        images = (await self.versatilehub.shelf.inventory()).images
+        return self.shown((await self.versatilehub.shelf.inventory()).images)
+
+    def shown(self, images: Iterable[ImageRecord]) -> list[ImageRecord]:
+        """Return those of *images* the asker may know of, with the uses they may know of."""
         if self.is_admin:
             return list(images)
         return [_own(one, self.asker) for one in images if self.asker and self.asker in one.launchers]
@@ -62,8 +65,14 @@ class ImageListHandler(ImagesApi):
 
     @needs_scope("read:servers", post_filter=True)
     async def get(self) -> None:
-        """List them, the last of use first."""
-        self.reply([one.to_json() for one in await self.seen()])
+        """List them, the last of use first; ``outdated`` says that a newer build of the same source is here."""
+        images = (await self.versatilehub.shelf.inventory()).images
+        self.reply(
+            [
+                {**one.to_json(), "outdated": is_outdated(one.id, one.source, one.subdir, images)}
+                for one in self.shown(images)
+            ]
+        )
 
 
 class ImageHandler(ImagesApi):
