@@ -1,7 +1,8 @@
 # Every target sets up what it needs and is idempotent. docs/design.md and CONTRIBUTING.md say what each is for.
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests wait more than they compute: two at a time, a file staying with one process because its fixtures are dear.
+# Tests wait more than they compute: two at a time, a file staying with one process because its fixtures are dear. Those
+# marked "alone" go first, by themselves.
 JOBS ?= 2
 PREPARE := $(PYTHON) scripts/prepare.py
 
@@ -17,7 +18,8 @@ test: ## Everything the CI runs: set-up, checks, then unit, property, integratio
 	@$(PREPARE) test
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=$$?; \
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder || status=$$?; \
+	$(BIN)/python -m pytest -m alone tests/integration || status=$$?; \
+	$(BIN)/python -m pytest -m "not alone" -n $(JOBS) --dist loadfile --no-loadscope-reorder || status=$$?; \
 	exit $$status
 
 check: ## Format, lint, types, templates, spelling

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 
@@ -14,7 +15,11 @@ EVERY = 2
 
 
 def end_with_the_hub() -> None:
-    """End this process soon after its parent, the hub, is gone; its token is void then."""
+    """End this process when the hub says so, and soon after its parent, the hub, is gone: its token is void then.
+
+    A hub that was started in the background of a shell hands on that SIGINT is ignored, by which it ends its services first.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_wait, args=(os.getppid(),), daemon=True).start()
 
 

@@ -6,6 +6,7 @@ refused is taken out of the database, where the next start would find it.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ class OptionsMixin(PolicyMixin):
 
     #: The last options that passed, restored when later ones are refused. Part of the state, so the hub's own record.
     good_options: Mapping[str, Any] | None = None
+    #: The request this server was last started by, as long as it is known.
+    asked_by: weakref.ref[Any] | None = None
     #: What this start was asked for; None when nothing was.
     spec: LaunchSpec | None = None
 
@@ -50,7 +53,20 @@ class OptionsMixin(PolicyMixin):
     async def render_form(spawner: OptionsMixin) -> str:
         """Return the form's HTML, with what was typed and why it was refused when a POST just failed."""
         refused = spawner.runtime.rejected_forms.pop(spawner.user.name, None)
-        return render_options_form(await spawner.with_mounts(refused or spawner.form_state()))
+        meant = spawner.just_failed() or spawner
+        return render_options_form(await meant.with_mounts(refused or meant.form_state()))
+
+    def just_failed(self) -> OptionsMixin | None:
+        """Return the server of this person whose start failed in the request that is being answered.
+
+        JupyterHub asks the default server for the form then, whichever it was (`SpawnHandler._post`): what was typed would be lost.
+        """
+        for other in self.user.spawners.values():
+            handler = other.asked_by() if isinstance(other, OptionsMixin) and other.asked_by else None
+            answering = handler is not None and handler.request.method == "POST" and not handler._finished  # noqa: SLF001  # tornado's word for "answered"
+            if answering and not other.active:
+                return other
+        return None
 
     async def with_mounts(self, state: FormState) -> FormState:
         """Return the form with the volumes this server's owner may mount, chosen as they last were."""
@@ -136,6 +152,7 @@ class OptionsMixin(PolicyMixin):
     async def accept_options(spawner: OptionsMixin, user_options: object) -> None:
         """Read and check the options of a start; refused ones are replaced in the database by the last good ones."""
         spawner.admitted = False
+        spawner.asked_by = weakref.ref(spawner.handler) if spawner.handler is not None else None
         try:
             spawner.spec = spawner.read_options(user_options)
             await spawner.grant(spawner.spec)

@@ -1,4 +1,4 @@
-"""Tests of a real hub, driven by REST; `hub`, `make_hub`, `forge` and `user` are those of tests/plugins/hubs.py."""
+"""Tests of a real hub, driven by REST; `hub`, `make_lasting_hub`, `forge` and `user` are those of tests/plugins/hubs.py."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProxy]:
 
 
 @pytest.fixture(scope="session")
-def frail(make_hub: Callable[..., HubProcess], engine: EngineProxy, odd_image: str) -> HubProcess:
+def frail(make_lasting_hub: Callable[..., HubProcess], engine: EngineProxy, odd_image: str) -> HubProcess:
     """A hub behind the failing `engine`: short time limits, and a look at each server every second."""
     lines = f"""
     c.VersatileHub.policy_overrides = {{"images": ["versatilehub/test-server:latest", "{odd_image}"]}}
@@ -67,7 +67,7 @@ def frail(make_hub: Callable[..., HubProcess], engine: EngineProxy, odd_image: s
     c.VersatileSpawner.stop_grace = 2
     c.VersatileSpawner.ready_timeout = 20
     """
-    return make_hub(lines, environment={"DOCKER_HOST": engine.url}).start()
+    return make_lasting_hub(lines, environment={"DOCKER_HOST": engine.url}).start()
 
 
 @pytest.fixture
@@ -82,9 +82,9 @@ def person(frail: HubProcess, engine: EngineProxy) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def clocked(make_hub: Callable[..., HubProcess]) -> HubProcess:
+def clocked(make_lasting_hub: Callable[..., HubProcess]) -> HubProcess:
     """A hub whose culler looks every second, and that asks its proxy for nothing."""
-    return make_hub(LINES).start()
+    return make_lasting_hub(LINES).start()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ LINES = f"""
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def capped(make_hub: Callable[..., HubProcess]) -> HubProcess:
     """A hub whose servers have 32 MiB each, on disk images."""
     return make_hub(LINES).start()

@@ -265,6 +265,7 @@ def test_failing_requirement_names_its_file(work: Work, host: GitServer) -> None
 ALLOCATE = "python3 -c 'x = [bytearray(1 << 20) for _ in range(4000)]'"
 
 
+@pytest.mark.alone  # the limits of a step are those of whoever wrote them last: builds of one hub share theirs
 @pytest.mark.req("K1")
 @pytest.mark.parametrize(
     ("step", "limits", "code"),

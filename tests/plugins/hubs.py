@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from tests.secondengine import SecondEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from tests.plugins.leftovers import SessionLabel
 
@@ -56,37 +58,58 @@ def archives(bridge: str) -> Iterator[Archives]:
 
 
 @pytest.fixture(scope="session")
-def make_hub(
+def hubs(
     tmp_path_factory: pytest.TempPathFactory,
     session_label: SessionLabel,
     forge: GitServer,
     archives: Archives,
-) -> Iterator[Callable[..., HubProcess]]:
-    """Make hubs of their own, for tests that kill or reconfigure one; all are removed in the end."""
-    made: list[HubProcess] = []
+) -> Callable[..., AbstractContextManager[Callable[..., HubProcess]]]:
+    """Make hubs that are removed at the end of a ``with``, each whatever becomes of the others."""
 
-    def make(lines: str = "", **kwargs: object) -> HubProcess:
-        state: Path = tmp_path_factory.mktemp("state")
-        hub = HubProcess(
-            state=state,
-            lines=TEST_LINES + f"\n    c.VersatileHub.archive_hosts = {archives.hosts}\n" + lines,
-            users={name: f"{name}-password-1" for name in ACCOUNTS},
-            extra_sources=(forge.base, archives.url),
-            session=session_label.value,
-            **kwargs,  # type: ignore[arg-type]  # fields of HubProcess
-        )
-        made.append(hub)
-        return hub
+    @contextmanager
+    def maker() -> Iterator[Callable[..., HubProcess]]:
+        with ExitStack() as stack:
 
-    yield make
-    for hub in made:
-        hub.close()
+            def make(lines: str = "", **kwargs: object) -> HubProcess:
+                state: Path = tmp_path_factory.mktemp("state")
+                hub = HubProcess(
+                    state=state,
+                    lines=TEST_LINES + f"\n    c.VersatileHub.archive_hosts = {archives.hosts}\n" + lines,
+                    users={name: f"{name}-password-1" for name in ACCOUNTS},
+                    extra_sources=(forge.base, archives.url),
+                    session=session_label.value,
+                    **kwargs,  # type: ignore[arg-type]  # fields of HubProcess
+                )
+                stack.callback(hub.close)
+                return hub
+
+            yield make
+
+    return maker
 
 
 @pytest.fixture(scope="session")
-def hub(make_hub: Callable[..., HubProcess]) -> HubProcess:
+def make_lasting_hub(
+    hubs: Callable[..., AbstractContextManager[Callable[..., HubProcess]]],
+) -> Iterator[Callable[..., HubProcess]]:
+    """Make hubs that many files share; an engine has addresses for 31 networks, and a hub takes two."""
+    with hubs() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_hub(
+    hubs: Callable[..., AbstractContextManager[Callable[..., HubProcess]]],
+) -> Iterator[Callable[..., HubProcess]]:
+    """Make hubs of a file's own, for tests that kill or reconfigure one; all are removed after its tests."""
+    with hubs() as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def hub(make_lasting_hub: Callable[..., HubProcess]) -> HubProcess:
     """The shared hub."""
-    return make_hub().start()
+    return make_lasting_hub().start()
 
 
 @pytest.fixture
