@@ -34,7 +34,7 @@ inner: ## The fast loop: lint, types, unit and property tests; needs no engine
 	@$(PREPARE) venv
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/unit tests/property
+	$(BIN)/python -m pytest -q -n $(JOBS) tests/unit tests/property
 
 soak: ## The long form of tests that come in two lengths: 50 capped volumes, 20 rounds, 5 kills, 3 reboots
 	@$(PREPARE) test
