@@ -1,6 +1,7 @@
 """`make bench`: side-by-side figures in one run, ours and the peer's in turns, as a table and as ``results.json``.
 
-`python -m benchmarks [--quick] [name …]`: all figures, or the named ones; --quick makes three runs of each.
+`python -m benchmarks [--quick] [name …]`: all figures, or the named suites', which replace theirs in the file; --quick makes three
+runs of each and writes none.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ def main() -> int:
             print(f"… {name}", file=sys.stderr, flush=True)
             figures += suites.SUITES[name](Path(folder) / name, quick=options.quick)
             print(table(figures), flush=True)
-    if not options.names:
-        write(figures, RESULTS)
+    if not options.quick:
+        write(figures, RESULTS, keep=bool(options.names))
     return 0
 
 

@@ -94,6 +94,9 @@ def _cell(spread: Spread) -> str:
     return f"{spread.median:.2f} ({spread.min:.2f}-{spread.max:.2f}, {spread.p95:.2f})"
 
 
-def write(figures: Sequence[Figure], path: Path) -> None:
-    """Write ``results.json``."""
-    path.write_text(json.dumps([f.to_json() for f in figures], indent=2) + "\n")
+def write(figures: Sequence[Figure], path: Path, *, keep: bool = False) -> None:
+    """Write ``results.json``; with *keep* the rows of other figures stay in it."""
+    fresh = {f.name: f.to_json() for f in figures}
+    old = json.loads(path.read_text()) if keep and path.exists() else []
+    rows = [fresh.pop(row["name"], row) for row in old] + list(fresh.values())
+    path.write_text(json.dumps(rows, indent=2) + "\n")

@@ -10,10 +10,12 @@ import docker.errors
 
 from versatilehub.builds.events import BuildEvent, BuildState
 from versatilehub.errors import EngineFailure, NotInRegistry, RegistryUnavailable, StoreFailure
+from versatilehub.policy import OWN_IMAGES
 from versatilehub.spawner_stock import StockMixin
+from versatilehub.spec_values import image_path
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from versatilehub.builds.probe import Environment
     from versatilehub.engine import Transfer
@@ -32,6 +34,20 @@ class ImagesMixin(StockMixin):
     """Images, pulled and held."""
 
     launch: LaunchLog
+
+    async def missing_images(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of *names* that are neither here nor may be pulled; none while Docker does not answer."""
+        try:
+            return tuple([name for name in names if not await self._can_be_had(name)])
+        except EngineFailure:
+            return ()
+
+    async def _can_be_had(self, image: str) -> bool:
+        registry = self.runtime.registry
+        if await registry.is_here(image):
+            return True
+        local = image_path(image).startswith(OWN_IMAGES)
+        return not local and self.pull_policy not in {"never", "skip"} and registry.may_pull(image)
 
     async def pull_image(self, image: str) -> None:
         """Pull by `pull_policy`, once in a start, with its progress; an image that was built here is in no registry.

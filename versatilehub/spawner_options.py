@@ -21,6 +21,8 @@ from versatilehub.web.errors import WebError, to_web_error
 from versatilehub.web.form import AT, MOUNT, FormState, pick_fields, render_options_form
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from versatilehub.mounts import GrantedMount
     from versatilehub.volume_grants import MountGrant
 
@@ -42,6 +44,9 @@ class OptionsMixin(PolicyMixin):
 
         async def grants(self) -> tuple[MountGrant, ...]:
             """Return all that this server's owner may mount."""
+
+        async def missing_images(self, names: Iterable[str]) -> tuple[str, ...]:
+            """Return those that cannot be had."""
 
     # -- the form --------------------------------------------------------------------------
 
@@ -69,7 +74,8 @@ class OptionsMixin(PolicyMixin):
         return None
 
     async def with_mounts(self, state: FormState) -> FormState:
-        """Return the form with the volumes this server's owner may mount, chosen as they last were."""
+        """Return the form with the images that are missing, and the volumes this server's owner may mount, chosen as they last were."""
+        state = replace(state, missing=await self.missing_images(state.images))
         if "mounts" not in self.owner_policy().offers:
             return state
         last = (self.good_options or {}).get("mounts") or []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from tests.hub.people import Person
 from tests.hubprocess import HubProcess, docker, wait_for
 from tests.registryserver import PASSWORD, USER, RegistryServer
 from versatilehub.engine import Engine, Login
@@ -34,6 +35,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServe
     made.stop()
 
 
+#: An image of this project's own, which no registry has, and this machine neither.
+GONE = "versatilehub/gone:1"
+
+
 @pytest.fixture(scope="module")
 def hub(
     make_hub: Callable[..., HubProcess],
@@ -46,7 +51,7 @@ def hub(
     logins.write_text(json.dumps({"auths": {registry.address: {"username": USER, "password": PASSWORD}}}))
     logins.chmod(0o600)
     return make_hub(f"""
-    c.VersatileHub.policy_overrides = {{"images": ["{BASE}", "{registry.address}/*"]}}
+    c.VersatileHub.policy_overrides = {{"images": ["{BASE}", "{GONE}", "{registry.address}/*"]}}
     c.VersatileHub.registry_logins = "{logins}"
     c.VersatileHub.warm = [{{"source": "{forge.base}warmcourse"}}]
     c.VersatileHub.registry_prefix = "{registry.address}/site"
@@ -106,6 +111,20 @@ def test_an_image_that_is_not_here_is_pulled(hub: HubProcess, registry: Registry
     hub.halt(name)
     docker("rmi", f"{repository}@{digest}", check=False)
     assert PASSWORD not in hub.log.read_text()
+
+
+@pytest.mark.req("K12")
+def test_an_image_that_is_gone_is_not_offered(hub: HubProcess) -> None:
+    """The form proposes what can be had; whoever asks for the other all the same is told its name."""
+    person = Person(hub, "ada", "ada-password-1")
+    page = person.get("spawn").text
+    person.session.close()
+    answer = hub.launch("ada", image=GONE)
+
+    assert f'<option value="{BASE}">' in page
+    assert GONE not in page
+    assert 400 <= answer.status_code < 500
+    assert GONE in answer.json()["message"]
 
 
 @pytest.mark.req("S6", "K12")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 
 from versatilehub.errors import InvalidSource
 from versatilehub.policy import Profile
@@ -167,3 +168,14 @@ def test_no_inline_code() -> None:
 
     assert not re.search(r"\s(?:on\w+|style)=", page)
     assert re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL) == [""]
+
+
+@pytest.mark.req("K12")
+def test_an_image_that_cannot_be_had_is_marked_and_cannot_be_chosen() -> None:
+    """It stands in the list with the reason, disabled; the others can be chosen."""
+    state = FormState(base_url="/hub/", images=("lab/here:1", "lab/gone:1"), missing=("lab/gone:1",))
+    options = BeautifulSoup(render_options_form(state), "html5lib").select("#vh-image option")
+
+    assert [("lab/here:1", False), ("lab/gone:1 (not on this machine)", True)] == [
+        (one.get_text(strip=True), one.has_attr("disabled")) for one in options
+    ]

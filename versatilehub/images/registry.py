@@ -18,6 +18,7 @@ from versatilehub.errors import (
     RegistryFailure,
     RegistryMismatch,
     RegistryRefused,
+    VersatileHubError,
 )
 from versatilehub.images.references import Reference, check_registry, parse, published
 from versatilehub.store.images import Publication
@@ -204,6 +205,14 @@ class Registry:
         return image.id
 
     # -- images named directly -------------------------------------------------------------------
+
+    def may_pull(self, name: str) -> bool:
+        """Tell whether an image is of a registry that images may be pulled from."""
+        try:
+            check_registry(parse(name), self.settings.allowed)
+        except VersatileHubError:
+            return False
+        return True
 
     async def pull(self, name: str, watch: Callable[[Transfer], None]) -> str:
         """Pull an image that somebody named, if its registry is allowed; return its id.

@@ -65,7 +65,8 @@ class FormState:
     """All that the form depends on.
 
     *values* is what was typed so far, *defaults* what stands in a field nobody touched (both by field name, and
-    `KIND` as "source" or "image"). *images* are names to choose from; *any_image* lets others be typed as well.
+    `KIND` as "source" or "image"). *images* are names to choose from, *missing* those of them that cannot be had; *any_image* lets
+    others be typed as well.
     *base_url* is the hub's, ending in "/". *mounts* are volumes to choose from. *named* adds the field for a new server's name.
     """
 
@@ -77,6 +78,7 @@ class FormState:
     sources_allowed: bool = True
     images: tuple[str, ...] = ()
     any_image: bool = False
+    missing: tuple[str, ...] = ()
     named: bool = False
     mounts: tuple[MountGrant, ...] = ()
 
