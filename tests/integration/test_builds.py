@@ -86,8 +86,8 @@ async def test_only_later_layers_are_built_again(place: Site) -> None:
         source = ResolvedSource(provider="git", url=f"{place.prefix}layers", commit=repo.head)
         lines: list[str] = []
         await builds.ensure(source, lambda event: lines.append(event.message))
-        step = next(line.split()[0] for line in lines if "RUN echo worked-hard" in line)
-        return f"{step} CACHED" in lines
+        step = next(index for index, line in enumerate(lines) if "RUN echo worked-hard" in line)
+        return next(line for line in lines[step + 1 :] if line.startswith("#")).endswith(" CACHED")
 
     unique = secrets.token_hex(8)
     repo = place.repo("layers", {"early.txt": unique})
