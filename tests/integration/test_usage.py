@@ -11,6 +11,7 @@ import pytest
 from tests.buildsite import remove_all, until
 from tests.hubprocess import docker
 from versatilehub.engine import Engine
+from versatilehub.storage.caps.sizes import Sizes
 from versatilehub.storage.caps.storage import Storage
 from versatilehub.storage.usage import ServerUse, UsageMeter, VolumeUse
 from versatilehub.store import Store
@@ -156,3 +157,12 @@ async def test_a_hundred_who_ask_cost_one_look(site: Site) -> None:
     assert found[0].volumes[0].used < MIB
     helpers = await site.engine.containers.list({"versatilehub.hub": site.engine.hub})
     assert [] == [one.name for one in helpers]
+
+
+@pytest.mark.req("P14")
+async def test_measuring_what_is_being_removed_makes_nothing(site: Site) -> None:
+    """Docker makes an empty volume for one that is missing when a container mounts it; none is left, nobody meets it as a stranger's."""
+    name = f"vh-{site.engine.hub}-going"
+
+    assert await Sizes(site.engine, image=BUILDER).now(name) < MIB
+    assert await site.engine.volumes.find(name) is None

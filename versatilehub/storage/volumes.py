@@ -217,6 +217,8 @@ class Volumes:
         """
         volume = await self.engine.volumes.find(name)
         record = await self.store.run(lambda session: records.get(session, name))
+        if record is not None and record.state == State.REMOVING and record.owner == owner.name:
+            return record  # whatever has its name now, it is on its way out
         if volume is not None:
             label = from_labels(volume, self.engine.hub)
             if label is None or label.owner != (record.owner if record else owner.name):

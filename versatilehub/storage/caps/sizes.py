@@ -25,6 +25,7 @@ _LIMIT: Final = 600.0
 _AGE: Final = 60.0
 """Seconds a size is good for at least."""
 _SHARE: Final = 10
+_ROLE: Final = {"versatilehub.role": "sizes"}
 _BATCH: Final = 100
 """Volumes of one container."""
 
@@ -75,7 +76,14 @@ class Sizes:
             await self._engine.containers.start(container)
             return await self._result(container)
         finally:
-            await asyncio.shield(asyncio.ensure_future(self._engine.containers.remove(container)))
+            await asyncio.shield(asyncio.ensure_future(self._leave(container)))
+
+    async def _leave(self, container: str) -> None:
+        """Remove the helper, and the empty volumes Docker has made for it in the place of ones removed meanwhile."""
+        await self._engine.containers.remove(container)
+        ours = {"versatilehub.hub": self._engine.hub, "versatilehub.kind": "helper", **_ROLE}
+        for volume in await self._engine.volumes.list(ours):
+            await self._engine.volumes.remove(volume.name)
 
     async def _result(self, container: str) -> list[int]:
         reader = LineReader()
@@ -90,13 +98,15 @@ class Sizes:
         raise EngineFailure("The helper that measures volumes ended without an answer.")
 
     def _spec(self, names: Sequence[str]) -> Mapping[str, Any]:
+        labels = dict(self._engine.labels("helper", extra=_ROLE))
         mounts = [
             {
                 "Type": "volume",
                 "Source": name,
                 "Target": f"/v/{index}",
                 "ReadOnly": True,
-                "VolumeOptions": {"NoCopy": True},
+                # the labels are those of a volume that Docker makes because it is missing
+                "VolumeOptions": {"NoCopy": True, "Labels": labels},
             }
             for index, name in enumerate(names)
         ]
@@ -106,7 +116,7 @@ class Sizes:
             "Cmd": [],
             "User": "0:0",
             "Env": ["HOME=/tmp", f"VERSATILEHUB_JOB={json.dumps({'names': list(names)})}"],
-            "Labels": self._engine.labels("helper", extra={"versatilehub.role": "sizes"}),
+            "Labels": labels,
             "Healthcheck": {"Test": ["NONE"]},
             "NetworkDisabled": True,
             "HostConfig": {**_HOST, "Mounts": mounts},
