@@ -56,7 +56,7 @@ class Figure:
 
     def to_json(self) -> dict[str, object]:
         """Return the row of ``results.json``."""
-        return {**asdict(self), "ratio": self.ratio}
+        return {**asdict(self), "ratio": self.ratio if math.isfinite(self.ratio) else None}
 
 
 def figure(
