@@ -226,9 +226,7 @@ class Volumes:
             record = record or await self._adopt(volume, owner)
         if record is None:
             return None
-        if not (
-            record.owner_key == owner.key if record.owner_key and owner.key else record.owner == owner.name
-        ):
+        if not _is_theirs(record, owner):
             raise _foreign(name, owner)
         if revive and record.state == State.TRASHED:
             fields = {"state": State.LIVE.value, "expires": None, "changed": datetime.now(UTC)}
@@ -271,6 +269,13 @@ def _fresh(
         created=now,
         changed=now,
     )
+
+
+def _is_theirs(record: VolumeRecord, owner: Owner) -> bool:
+    """Tell by the account, or by its name where one of the two does not know the account."""
+    if record.owner_key and owner.key:
+        return record.owner_key == owner.key
+    return record.owner == owner.name
 
 
 def _foreign(name: str, owner: Owner) -> EngineConflict:
